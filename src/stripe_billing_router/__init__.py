@@ -1,0 +1,1 @@
+"""The one way by which autonomous bots make Stripe payments. Importing it does nothing."""

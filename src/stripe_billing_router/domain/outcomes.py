@@ -1,0 +1,60 @@
+"""What a failed call means for the money: one table, closed by default.
+
+Source: Stripe's "idempotent requests" and "errors" pages; what is not listed as without effect is
+unknown.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .calls import Effect, Failure, FailureKind
+
+_EFFECT: Final = {
+    FailureKind.NOT_SENT: Effect.NONE,
+    FailureKind.AUTHENTICATION: Effect.NONE,
+    FailureKind.PERMISSION: Effect.NONE,
+    FailureKind.NOT_FOUND: Effect.NONE,
+    FailureKind.INVALID: Effect.NONE,
+    FailureKind.RATE_LIMITED: Effect.NONE,
+    FailureKind.DECLINED: Effect.DECLINED,
+}
+
+# What is worth sending again with the same key: the answer may differ next time.
+_TRANSIENT: Final = frozenset(
+    {
+        FailureKind.NOT_SENT,
+        FailureKind.CONNECTION,
+        FailureKind.MALFORMED,
+        FailureKind.CONFLICT,
+        FailureKind.RATE_LIMITED,
+        FailureKind.SERVER,
+    }
+)
+
+
+def effect_of(failure: Failure, *, earlier_send_unknown: bool) -> Effect:
+    """Decide what a failed write did.
+
+    Once one send of a step is unknown, only a 402 to the same key settles it here (a 2xx is no
+    failure): a 429, a 401 or a refused connection afterwards proves nothing about the first send.
+    """
+    effect = _EFFECT.get(failure.kind, Effect.UNKNOWN)
+    if earlier_send_unknown and effect is Effect.NONE:
+        return Effect.UNKNOWN
+    return effect
+
+
+def may_retry(failure: Failure) -> bool:
+    """Say whether sending the same step with the same key again can help."""
+    if failure.should_retry is False and failure.http_status is not None:
+        return False
+    return failure.kind in _TRANSIENT
+
+
+def retry_delay_s(failure: Failure, attempt: int) -> float:
+    """Return how long to wait before send number `attempt + 1`: 0.5 s doubling to 8 s.
+
+    Stripe's `Retry-After` is obeyed where it asks for more.
+    """
+    return max(min(0.5 * 2.0 ** (attempt - 1), 8.0), failure.retry_after_s or 0.0)

@@ -1,0 +1,52 @@
+"""Ids and keys that are the same on every host, and ids that sort by time."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+_lock = threading.Lock()
+_last = (0, 0)
+
+
+def time_sorted_id(prefix: str, timestamp_ms: int) -> str:
+    """Return a unique id whose text sorts by `timestamp_ms`, then by order within this process."""
+    global _last
+    with _lock:
+        millisecond = max(timestamp_ms, _last[0])
+        sequence = _last[1] + 1 if millisecond == _last[0] else 0
+        _last = (millisecond, sequence)
+    return f"{prefix}_{millisecond:012x}{sequence:05x}{os.urandom(8).hex()}"
+
+
+def random_key() -> str:
+    """Return the business key of a call that brought none."""
+    return f"auto_{os.urandom(16).hex()}"
+
+
+def digest(*parts: str) -> str:
+    """Return the SHA-256 of `parts` in hexadecimal; no two different lists share an encoding."""
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()
+
+
+def operation_id(account: str, bot_id: str, action: str, idempotency_key: str) -> str:
+    """Name the operation of a business key: the same on every host, whatever it can see."""
+    raw = bytes.fromhex(digest("operation", account, bot_id, action, idempotency_key))
+    return "op_" + base64.b32encode(raw[:20]).decode().lower()
+
+
+def step_key(
+    account: str, bot_id: str, action: str, idempotency_key: str, attempt: int, step: str
+) -> str:
+    """Return the Idempotency-Key of one step of one attempt (Stripe allows 255 characters)."""
+    return "sbr1_" + digest(account, bot_id, action, idempotency_key, str(attempt), step)
+
+
+def fingerprint(facts: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of what is bought, from JSON values in any order."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

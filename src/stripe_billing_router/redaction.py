@@ -1,0 +1,44 @@
+"""Take secrets out of text and JSON before anything is shown, logged or stored.
+
+Recognised: Stripe keys of every kind and mode, webhook secrets, client secrets, Vault tokens and
+whatever stands behind `Bearer`. The patterns err on the side of hiding too much.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+MASK: Final = "[redacted]"
+
+# `sk_`, `rk_`, `pk_`, `sk_org_` in live and test mode; `whsec_`; ephemeral keys `ek_`;
+# `pi_…_secret_…` client secrets; Vault's `hvs.`/`hvb.`/`hvr.`/`s.` tokens; `Bearer …` headers.
+_SECRET: Final = re.compile(
+    r"(?:[spr]k_(?:org_)?(?:live|test)_[A-Za-z0-9_\-]*"
+    r"|(?:whsec|ek_live|ek_test)_[A-Za-z0-9_\-+/=]*"
+    r"|[a-z]{2,12}_[A-Za-z0-9]+_secret_[A-Za-z0-9_\-%]*"
+    r"|\bhv[sbr]\.[A-Za-z0-9_\-.]+"
+    r"|(?i:\bbearer\s+)[^\s\"',;]+)"
+)
+
+# Fields of Stripe's objects that let their holder pay, confirm or read as the customer.
+SECRET_FIELDS: Final = frozenset({"client_secret", "ephemeral_key_secret", "secret"})
+
+
+def redact(text: str) -> str:
+    """Return `text` with every recognised secret replaced by a mask."""
+    return _SECRET.sub(MASK, text)
+
+
+def strip_secrets(value: Any) -> Any:
+    """Return a copy of JSON data without secret fields, and with secrets masked in its strings."""
+    if isinstance(value, Mapping):
+        return {
+            redact(str(key)): strip_secrets(item)
+            for key, item in value.items()
+            if key not in SECRET_FIELDS
+        }
+    if isinstance(value, list | tuple):
+        return [strip_secrets(item) for item in value]
+    return redact(value) if isinstance(value, str) else value
