@@ -1,0 +1,24 @@
+"""Fixtures that every test may ask for."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from support.stripe_mock import StripeMockUnavailableError, is_ci, running_stripe_mock
+
+
+@pytest.fixture(scope="session")
+def stripe_mock_url() -> Iterator[str]:
+    """The base URL of a real stripe-mock; where none can be had, skip with the reason.
+
+    Under CI it must be there: a suite that quietly skips what it was built for proves nothing.
+    """
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(running_stripe_mock())
+        except StripeMockUnavailableError as error:
+            if is_ci():
+                pytest.fail(str(error), pytrace=False)
+            pytest.skip(str(error))
+        yield url
