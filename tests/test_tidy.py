@@ -23,13 +23,15 @@ MEDIAN_FILE_LINES = 200
 BODY_LINES = 70
 
 # Words that every part may use. They import nothing of ours but each other.
-VOCABULARY = {"errors", "ids", "models", "money", "operation", "receipt", "redaction", "settings"}
+VOCABULARY = {
+    "errors", "ids", "models", "money", "operation", "receipt", "redaction", "secret", "settings",
+}  # fmt: skip
 # Plain data that the engine hands to an adapter, or gets from one: types, no decisions.
-SHAPES = {"domain", "domain.calls", "domain.outcomes"}
+SHAPES = {"domain", "domain.calls", "domain.leases", "domain.outcomes"}
 # What stands above everything else: nobody may import it but those named.
 TOP = {
     "": {"cli", "testing", "__main__"},  # `__init__`, the public names
-    "api": {"", "cli", "testing"},
+    "api": {"", "billing_logger", "cli", "testing"},  # `log_event` writes by the default router.
     "router": {"", "api", "cli", "testing"},
     "cli": {"__main__"},
     "testing": {"cli"},
@@ -138,7 +140,7 @@ def imported_from(module: Module, node: ast.ImportFrom) -> list[str]:
     for alias in node.names:
         deeper = f"{base}.{alias.name}"
         names.append(deeper if deeper.removeprefix(PACKAGE + ".") in modules() else base)
-    return names
+    return list(dict.fromkeys(names))
 
 
 def layer(name: str) -> str:
@@ -206,15 +208,13 @@ def test_no_module_imports_itself_through_others() -> None:
 def test_the_environment_has_one_reader() -> None:
     """`settings` reads it; `testing` and the command may prepare it for what they start."""
     readers = {
-        module.file
+        layer(module.name)
         for module in modules().values()
         for node in ast.walk(module.tree)
         if (isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"})
         or (isinstance(node, ast.alias) and node.name in {"environ", "getenv"})
     }
-    assert {file for file in readers if layer(file) not in {"settings.py", "testing", "cli"}} == (
-        set()
-    )
+    assert readers <= {"settings", "testing", "cli"}
 
 
 def test_domain_calls_nothing_that_reaches_outside() -> None:
