@@ -90,7 +90,7 @@ coverage: venv stripe-mock  ## line and branch coverage; complete for domain/, e
 
 .PHONY: matrix
 matrix: venv stripe-mock  ## the suite on each Python here, on the oldest and the newest stripe
-	@$(PY) scripts/matrix.py
+	@$(PY) scripts/matrix.py $(ARGS)
 
 .PHONY: docs
 docs: venv  ## run the code blocks of README and docs/ as tests
