@@ -14,6 +14,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     PlainSerializer,
     ValidationError,
     WithJsonSchema,
@@ -175,7 +176,7 @@ class Route(BaseModel):
     description: Description | None = None
     payment_method_id: PaymentMethodId | None = None
     user_email: Email | None = None
-    metadata: MetadataField = _NO_METADATA
+    metadata: MetadataField = Field(default_factory=lambda: _NO_METADATA)
 
     # Type checkers see the signature that pydantic derives from the fields.
     if not TYPE_CHECKING:
