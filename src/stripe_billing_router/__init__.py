@@ -1,1 +1,168 @@
-"""The one way by which autonomous bots make Stripe payments. Importing it does nothing."""
+"""The one way by which autonomous bots make Stripe payments.
+
+    from stripe_billing_router import charge
+
+    receipt = charge("finance:finance_router_bot", amount=10.0, idempotency_key="order-1001")
+    assert receipt.paid
+
+Importing it does nothing: files, network, environment and the Stripe SDK are touched on first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .api import (
+    ROUTING_TABLE,
+    charge,
+    create_checkout_session,
+    create_customer,
+    create_subscription,
+    freeze,
+    get_balance,
+    get_operation,
+    refund,
+    register_alert_sink,
+    register_override,
+    register_rollback_hook,
+    register_route,
+    resolve_route,
+    unfreeze,
+)
+from .default import configure, get_router, reset
+from .errors import (
+    AccountMismatchError,
+    ActionNotAllowedError,
+    ApprovalDeniedError,
+    ApprovalRequiredError,
+    BillingError,
+    BotFrozenError,
+    ConfigurationError,
+    IdempotencyConflictError,
+    IdempotencyKeyError,
+    InputError,
+    InvalidAmountError,
+    InvalidBotIdError,
+    InvalidCurrencyError,
+    InvalidIdentifierError,
+    InvalidKeyError,
+    KeyAccountMismatchError,
+    LedgerUnavailableError,
+    LimitExceededError,
+    LimitsConfigError,
+    MasterAccountError,
+    MissingKeyError,
+    OperationInProgressError,
+    OperationRolledBackError,
+    OutcomeUnknownError,
+    PaymentDeclinedError,
+    PolicyDeniedError,
+    RateLimitedError,
+    RequestRejectedError,
+    RouteKeyOverrideError,
+    RoutingConfigError,
+    RoutingError,
+    StripeCallError,
+    StripeUnavailableError,
+    UnknownOperationError,
+    UnknownOverrideError,
+    UnknownRouteError,
+    UnsupportedCategoryError,
+    UnsupportedDomainError,
+)
+from .receipt import Receipt
+
+if TYPE_CHECKING:
+    from .models import Route
+    from .operation import Operation
+    from .rollback_manager import RollbackReport
+    from .router import BillingRouter
+    from .settings import Settings
+
+__all__ = [
+    "ROUTING_TABLE",
+    "AccountMismatchError",
+    "ActionNotAllowedError",
+    "ApprovalDeniedError",
+    "ApprovalRequiredError",
+    "BillingError",
+    "BillingRouter",
+    "BotFrozenError",
+    "ConfigurationError",
+    "IdempotencyConflictError",
+    "IdempotencyKeyError",
+    "InputError",
+    "InvalidAmountError",
+    "InvalidBotIdError",
+    "InvalidCurrencyError",
+    "InvalidIdentifierError",
+    "InvalidKeyError",
+    "KeyAccountMismatchError",
+    "LedgerUnavailableError",
+    "LimitExceededError",
+    "LimitsConfigError",
+    "MasterAccountError",
+    "MissingKeyError",
+    "Operation",
+    "OperationInProgressError",
+    "OperationRolledBackError",
+    "OutcomeUnknownError",
+    "PaymentDeclinedError",
+    "PolicyDeniedError",
+    "RateLimitedError",
+    "Receipt",
+    "RequestRejectedError",
+    "RollbackReport",
+    "Route",
+    "RouteKeyOverrideError",
+    "RoutingConfigError",
+    "RoutingError",
+    "Settings",
+    "StripeCallError",
+    "StripeUnavailableError",
+    "UnknownOperationError",
+    "UnknownOverrideError",
+    "UnknownRouteError",
+    "UnsupportedCategoryError",
+    "UnsupportedDomainError",
+    "charge",
+    "configure",
+    "create_checkout_session",
+    "create_customer",
+    "create_subscription",
+    "freeze",
+    "get_balance",
+    "get_operation",
+    "get_router",
+    "refund",
+    "register_alert_sink",
+    "register_override",
+    "register_rollback_hook",
+    "register_route",
+    "reset",
+    "resolve_route",
+    "unfreeze",
+]
+
+# Classes that bring pydantic or SQLAlchemy with them are loaded when somebody asks for them.
+_LAZY = {
+    "BillingRouter": "router",
+    "Operation": "operation",
+    "RollbackReport": "rollback_manager",
+    "Route": "models",
+    "Settings": "settings",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - Only needed here.
+
+    value = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

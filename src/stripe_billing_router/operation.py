@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from .receipt import Receipt
 
-Action = Literal["charge", "subscription", "refund", "checkout_session", "customer"]
+Action = Literal["charge", "subscription", "refund", "checkout_session", "customer", "balance"]
 
 # Action types whose rows with `error=0` are money; finance sums exactly these.
 MONEY_ACTIONS = ("charge", "subscription", "refund")
@@ -38,9 +38,8 @@ class Plan:
     """
 
     action: Action
-    kind: str  # which flow: "amount", "price", "subscription", "refund", "checkout", "customer"
+    kind: str  # which flow: amount, price, subscription, refund, checkout, customer or balance
     bot_id: str
-    account: str  # the master account
     amount_minor: int | None = None
     amount: str | None = None  # a refund's amount in major units: its currency is read first
     currency: str | None = None

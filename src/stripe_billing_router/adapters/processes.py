@@ -1,0 +1,44 @@
+"""Which process this is, and whether another on this host is alive."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+from ..domain.leases import Holder
+
+
+def current_process() -> Holder:
+    """Return the holder that stands for this process."""
+    return Holder(_host_name(), os.getpid(), _started(os.getpid()) or "0")
+
+
+def is_alive(holder: Holder) -> bool:
+    """Say whether a holder on this host still runs; a reused process id does not count."""
+    try:
+        os.kill(holder.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it exists and belongs to somebody else
+    started = _started(holder.pid)
+    return started is None or started == holder.started
+
+
+def _host_name() -> str:
+    # The boot id keeps two machines apart that were given the same name (containers, images).
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
+    except OSError:
+        boot = "0"
+    return f"{socket.gethostname()}-{boot}".replace("/", "_")
+
+
+def _started(pid: int) -> str | None:
+    """Return the kernel's start time of a process, where the system tells (Linux)."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return text.rpartition(")")[2].split()[19]

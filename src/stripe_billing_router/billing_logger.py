@@ -1,0 +1,104 @@
+"""The one way into `stripe_ledger`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from .default import get_router
+from .errors import InputError
+from .ids import time_sorted_id
+from .operation import LedgerRow
+from .redaction import redact, strip_secrets
+
+Writer = Callable[[LedgerRow], None]
+
+
+def log_event(
+    *,
+    action_type: str,
+    amount: Decimal | int | str | None = None,
+    currency: str | None = None,
+    timestamp_ms: int | None = None,
+    user_email: str | None = None,
+    bot_id: str | None = None,
+    destination_account: str | None = None,
+    raw_event_json: str | Mapping[str, Any] | None = None,
+    error: int | bool = 0,
+    id: str | None = None,  # noqa: A002 - the column's name is part of the contract
+    writer: Writer | None = None,
+) -> str:
+    """Write one row to `stripe_ledger` and return its id.
+
+    `amount` is exact, in major units of `currency` (a float is refused); `timestamp_ms` defaults
+    to now; `raw_event_json` is JSON text or a mapping, stored without secrets; `error` is 1 for
+    what failed. Rows with `error=0` and the action type `charge`, `subscription` or `refund` are
+    money: one for each Stripe object. Without a `writer` the row goes to the default router's
+    ledger on its own; the engine passes a writer that puts it into its own transaction.
+
+    Raises `InputError` for a value that a column cannot hold.
+    """
+    stamp = time.time_ns() // 1_000_000 if timestamp_ms is None else timestamp_ms
+    row = LedgerRow(
+        id=id or time_sorted_id("led", stamp),
+        action_type=_action_type(action_type),
+        amount=_exact(amount),
+        currency=currency.lower() if currency else None,
+        timestamp_ms=stamp,
+        user_email=user_email,
+        bot_id=bot_id,
+        destination_account=destination_account,
+        raw_event_json=_raw(raw_event_json),
+        error=1 if error else 0,
+    )
+    if writer is None:
+        get_router().records.log(row)
+    else:
+        writer(row)
+    return row.id
+
+
+def _action_type(value: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise InputError(f"action_type must be a word such as 'charge', not {value!r}")
+    return value
+
+
+def _exact(amount: Decimal | int | str | None) -> Decimal | None:
+    if amount is None:
+        return None
+    if isinstance(amount, bool | float):
+        raise InputError(
+            f"a ledger amount is exact: give a Decimal, a whole number or text, not {amount!r}"
+        )
+    try:
+        exact = Decimal(amount)
+    except ArithmeticError:
+        exact = Decimal("NaN")
+    if not exact.is_finite():
+        raise InputError(f"a ledger amount is a finite number in major units, not {amount!r}")
+    return exact
+
+
+def _raw(value: str | Mapping[str, Any] | None) -> str:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise InputError("raw_event_json must be JSON text or a mapping") from None
+    if value is not None and not isinstance(value, Mapping):
+        raise InputError("raw_event_json must be one JSON object")
+    stripped = strip_secrets(value or {})
+    try:
+        return json.dumps(stripped, ensure_ascii=False, allow_nan=False, default=_plain)
+    except (TypeError, ValueError) as problem:
+        raise InputError(redact(f"raw_event_json cannot be written as JSON: {problem}")) from None
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    raise TypeError(f"a {type(value).__name__} is no JSON")

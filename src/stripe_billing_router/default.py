@@ -1,0 +1,53 @@
+"""The one default router: built on first use, replaced by `configure`, forgotten by `reset`."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .router import BillingRouter
+
+_lock = threading.RLock()
+_router: BillingRouter | None = None
+
+
+def get_router() -> BillingRouter:
+    """Return the default router, building it from the environment on first use."""
+    global _router
+    if _router is None:
+        with _lock:
+            if _router is None:
+                _router = _build({})
+    return _router
+
+
+def configure(**settings: Any) -> BillingRouter:
+    """Build the default router from `settings` (the fields of `Settings`), then use it.
+
+    They win over the environment. Raises `ConfigurationError` for an unknown setting or a value
+    that cannot be used; the router before it stays in place then.
+    """
+    global _router
+    with _lock:
+        built, before = _build(settings), _router
+        _router = built
+    if before is not None:
+        before.close()
+    return built
+
+
+def reset() -> None:
+    """Close and forget the default router, its routes and its sinks; the next use builds anew."""
+    global _router
+    with _lock:
+        before, _router = _router, None
+    if before is not None:
+        before.close()
+
+
+def _build(settings: dict[str, Any]) -> BillingRouter:
+    # The router brings pydantic and YAML with it: paid for on first use, not by an import.
+    from .router import BillingRouter  # noqa: PLC0415
+
+    return BillingRouter(**settings)

@@ -1,0 +1,104 @@
+"""Which error a caller sees for a failed call, and what it says about the money."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from stripe_billing_router.domain.calls import Effect, Failure, FailureKind
+from stripe_billing_router.errors import (
+    BillingError,
+    InvalidKeyError,
+    OutcomeUnknownError,
+    PaymentDeclinedError,
+    RateLimitedError,
+    RequestRejectedError,
+    StripeUnavailableError,
+)
+
+# How each kind reads in the middle of a sentence.
+_SEEN: Final = {
+    FailureKind.NOT_SENT: "Stripe could not be reached",
+    FailureKind.CONNECTION: "the connection ended before Stripe's answer was complete",
+    FailureKind.MALFORMED: "Stripe's answer could not be read",
+    FailureKind.AUTHENTICATION: "Stripe does not accept the secret key",
+    FailureKind.PERMISSION: "the key lacks a permission",
+    FailureKind.NOT_FOUND: "Stripe has no such object",
+    FailureKind.INVALID: "Stripe refused the request",
+    FailureKind.IDEMPOTENCY: "Stripe knows this step's key from another request",
+    FailureKind.DECLINED: "the payment was declined",
+    FailureKind.CONFLICT: "another request is at work on it",
+    FailureKind.RATE_LIMITED: "Stripe is limiting requests",
+    FailureKind.SERVER: "Stripe had a fault of its own",
+    FailureKind.OTHER: "the answer was none that is known",
+}
+
+_REJECTED: Final = frozenset(
+    {FailureKind.PERMISSION, FailureKind.NOT_FOUND, FailureKind.INVALID, FailureKind.IDEMPOTENCY}
+)
+
+
+def public_error(
+    failure: Failure,
+    effect: Effect,
+    *,
+    action: str,
+    operation_id: str | None = None,
+    idempotency_key: str | None = None,
+) -> BillingError:
+    """Return the error to raise for a call that failed and had `effect`.
+
+    `effect` decides first: while it is unknown, nothing else about the failure matters to a caller.
+    Of a read it is always `Effect.NONE`.
+    """
+    facts: dict[str, Any] = {
+        "operation_id": operation_id,
+        "idempotency_key": idempotency_key,
+        "stripe_code": failure.stripe_code,
+        "decline_code": failure.decline_code,
+        "param": failure.param,
+        "request_id": failure.request_id,
+        "http_status": failure.http_status,
+    }
+    if effect is Effect.UNKNOWN:
+        return OutcomeUnknownError(
+            f"Whether the {action} took effect is not known: {_told(failure)}. It is kept as it "
+            "is. Call again with the same idempotency key: that continues this one and never "
+            "pays twice.",
+            money_moved="unknown",
+            **facts,
+        )
+    if effect is Effect.DECLINED or failure.kind is FailureKind.DECLINED:
+        return PaymentDeclinedError(
+            f"The {action} was declined{_reason(failure)}. No money moved. Use another payment "
+            "method, or ask the customer to talk to their bank.",
+            **facts,
+        )
+    return _without_effect(failure, action, facts)
+
+
+def _without_effect(failure: Failure, action: str, facts: dict[str, Any]) -> BillingError:
+    told = f"The {action} was not carried out: {_told(failure)}. Nothing was done at Stripe."
+    if failure.kind is FailureKind.AUTHENTICATION:
+        return InvalidKeyError(
+            f"{told} Replace the secret key where the router reads it; it may have been rolled.",
+            **facts,
+        )
+    if failure.kind is FailureKind.RATE_LIMITED:
+        return RateLimitedError(f"{told} Call again a little later, and more slowly.", **facts)
+    if failure.kind in _REJECTED:
+        return RequestRejectedError(
+            f"{told} The same call will be refused again: change what it names.", **facts
+        )
+    return StripeUnavailableError(f"{told} Call again later.", **facts)
+
+
+def _told(failure: Failure) -> str:
+    return f"{_SEEN[failure.kind]}{_reason(failure)}"
+
+
+def _reason(failure: Failure) -> str:
+    """Return Stripe's own code and sentence in brackets, if there are any."""
+    code = failure.decline_code or failure.stripe_code
+    message = failure.message.rstrip(".")
+    said = ": ".join(part for part in (code, message) if part)
+    return f" ({said})" if said else ""

@@ -1,0 +1,83 @@
+"""What each operation does at Stripe: generators that yield calls and receive replies.
+
+A flow is a pure function of its plan and of the replies: fed the recorded replies of a process
+that died, it comes to the same next call. It receives a `Reply` for each call it yields, or has
+`CallFailedError` thrown at that point when the failure is a definite one; an unknown outcome never
+reaches it. A definite failure leaves nothing payable behind: the flow removes what it made before
+it lets the failure out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..operation import Plan, State
+from .calls import CallFailedError, Failure, Reply, StripeCall
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a flow came to: the object, its amount in minor units, and its ledger row's type."""
+
+    state: State
+    reply: Reply
+    action_type: str
+    paid: bool
+    amount_minor: int | None = None
+    currency: str | None = None
+    user_email: str | None = None
+    error: Exception | None = None  # why it failed, where Stripe's answer alone does not say
+
+
+class UncleanError(Exception):
+    """A definite failure whose remains could not be removed: the operation must stay open."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.kind.value)
+        self.failure = failure
+
+
+Flow = Generator[StripeCall, Reply, Settlement]
+Tags = Mapping[str, str]
+FlowFactory = Callable[[Plan, Tags], Flow]
+
+
+def compact(**params: Any) -> dict[str, Any]:
+    """Return the parameters that are there: Stripe reads an empty value as "unset this"."""
+    return {name: value for name, value in params.items() if value not in (None, {}, [])}
+
+
+def with_tags(plan: Plan, tags: Tags) -> dict[str, str]:
+    """Return the plan's metadata with ours, by which recovery finds the object again."""
+    return {**plan.metadata, **tags}
+
+
+def expanded(value: Any) -> Mapping[str, Any]:
+    """Return an expanded object, or an empty mapping where only its id or nothing stands."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def identifier(value: Any) -> str | None:
+    """Return the id of an object that is maybe expanded."""
+    return expanded(value).get("id") if isinstance(value, Mapping) else value
+
+
+def cleanup(
+    steps: Generator[StripeCall, Reply, Reply | None],
+) -> Generator[StripeCall, Reply, Reply | None]:
+    """Run removal steps; their own definite failure means that something may be left payable."""
+    try:
+        return (yield from steps)
+    except CallFailedError as failed:
+        failure = failed.failure
+    raise UncleanError(failure)
+
+
+def default_payment_method(customer: Mapping[str, Any]) -> str | None:
+    """Return the customer's default payment method, as Stripe's own invoices choose it."""
+    settings = expanded(customer.get("invoice_settings"))
+    return identifier(settings.get("default_payment_method")) or identifier(
+        customer.get("default_source")
+    )

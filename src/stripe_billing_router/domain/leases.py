@@ -1,0 +1,60 @@
+"""Who is at work on an operation, and whether that holder can still be alive.
+
+A lease names host, process id and process start time. On the same host a dead holder's operation
+is free at once; another host waits for the lease to end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..operation import Operation, State
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """One process on one host. `started` tells it from a later process with the same id."""
+
+    host: str
+    pid: int
+    started: str
+
+    def __str__(self) -> str:
+        return f"{self.host}/{self.pid}/{self.started}"
+
+
+def parse_holder(text: str) -> Holder | None:
+    """Read a holder back from a lease, or return None where it is none."""
+    host, _, rest = text.partition("/")
+    pid, _, rest = rest.partition("/")
+    started = rest.partition("/")[0]
+    return Holder(host, int(pid), started) if host and pid.isdigit() else None
+
+
+def is_held(
+    operation: Operation, now_ms: int, here: Holder, is_alive: Callable[[Holder], bool]
+) -> bool:
+    """Say whether another call may still be at work on this operation."""
+    if operation.state not in (State.PENDING, State.ROLLING_BACK) or not operation.lease_owner:
+        return False
+    holder = parse_holder(operation.lease_owner)
+    if holder is not None and holder.host == here.host:
+        # A live process on this host keeps its lease however long its call takes.
+        return is_alive(holder)
+    return now_ms < operation.lease_until_ms
+
+
+def blocks_a_retry(
+    operation: Operation, now_ms: int, here: Holder, is_alive: Callable[[Holder], bool]
+) -> bool:
+    """Say whether a keyless call for the same thing must be refused.
+
+    It must when the operation's outcome is unknown, when a dead process left it, or when it waits
+    for approval. One that is at work now is another intent of its own.
+    """
+    if operation.state in (State.UNKNOWN, State.AWAITING_APPROVAL):
+        return True
+    return operation.state in (State.PENDING, State.ROLLING_BACK) and not is_held(
+        operation, now_ms, here, is_alive
+    )

@@ -1,0 +1,393 @@
+"""The order of things: intent, calls, outcome, and only then what others are told.
+
+resolve · validate · permit                       nothing durable, no request yet
+  COMMIT intent                                   journal: pending, key, exact parameters
+     Stripe call(s), no transaction open          a key per step
+  COMMIT outcome + ledger row                     one transaction
+     alerts, hooks                                only after the commit
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from .adapters.records import (
+    DuplicateIntentError,
+    Records,
+    RecordsLostError,
+    StaleOperationError,
+)
+from .discrepancy import Discrepancies
+from .domain.calls import CallFailedError, Effect, Failure, FailureKind, Reply, StripeCall
+from .domain.failures import public_error
+from .domain.flows import Settlement, UncleanError
+from .domain.leases import blocks_a_retry, is_held
+from .domain.outcomes import effect_of, may_retry
+from .domain.refresh import refresh_call, refreshed
+from .domain.verification import verify
+from .entries import failure_row, result_of, settlement_row
+from .errors import (
+    AccountMismatchError,
+    BillingError,
+    IdempotencyConflictError,
+    KeyAccountMismatchError,
+    LedgerUnavailableError,
+    OperationInProgressError,
+    OperationRolledBackError,
+    OutcomeUnknownError,
+    RequestRejectedError,
+)
+from .operation import LedgerRow, Operation, State
+from .receipt import Receipt
+from .run import Run, failed, recorded_outcome, replied
+from .sender import RESEND_WINDOW_MS, Gateway, Sender, Surroundings
+
+log = logging.getLogger(__name__)
+
+
+# Raised when the operation's state is written already, or is another process's to write.
+_NOT_SETTLED_HERE = (
+    AccountMismatchError,
+    LedgerUnavailableError,
+    OperationInProgressError,
+    OutcomeUnknownError,
+)
+
+
+class Engine:
+    """Drives flows through the journal, the gateway and the ledger."""
+
+    def __init__(
+        self,
+        *,
+        records: Records,
+        proven_gateway: Callable[[], Gateway],
+        discrepancies: Discrepancies,
+        around: Surroundings,
+        sender: Sender,
+        lease_s: float,
+        on_reply: Callable[[StripeCall, Reply], None],
+    ) -> None:
+        self._records = records
+        self._proven_gateway = proven_gateway
+        self._discrepancies = discrepancies
+        self._around = around
+        self._sender = sender
+        self._lease_ms = int(lease_s * 1000)
+        self._on_reply = on_reply
+
+    def execute(self, wanted: Operation, *, keyed: bool) -> Receipt:
+        """Run a new operation, or continue, replay or refuse the one that its key names."""
+        run = Run(wanted)
+        first = run.advance(None)
+        assert isinstance(first, StripeCall), "every flow makes at least one call"
+        if first.writes:
+            run.intend(first, self._around.now_ms())
+        run.operation = self._leased(run.operation)
+        try:
+            existing = self._records.begin(
+                run.operation, refuse_if=None if keyed else self._blocks_a_retry
+            )
+        except DuplicateIntentError as duplicate:
+            raise _duplicate(duplicate.operation) from None
+        if existing is None:
+            return self._drive(run, first)
+        return self._continue(existing, wanted)
+
+    def refresh(self, operation: Operation) -> Operation:
+        """Ask Stripe what became of an operation that is not final, and settle it if it is now."""
+        call = refresh_call(operation) if operation.state is State.OPEN else None
+        if call is None:
+            return operation
+        gateway = self._proven_gateway()
+        reply = gateway.send(call, idempotency_key=None)
+        self._check(operation, call, reply, gateway)
+        settlement = refreshed(operation, reply)
+        current = replace(operation, state=settlement.state, result=result_of(settlement))
+        if current.state is State.OPEN:
+            return current
+        if current.state is State.FAILED:
+            return self._save(current, failure_row(current, _dead(current), self._around.now_ms()))
+        return self._save(current, settlement_row(current, settlement, self._around.now_ms()))
+
+    # What a business key that is already there means.
+
+    def _continue(self, existing: Operation, wanted: Operation) -> Receipt:
+        _refuse_other_parameters(existing, wanted)
+        if existing.state is State.SUCCEEDED:
+            return _replayed(existing)
+        if existing.state is State.OPEN:
+            return self._replay_open(existing)
+        if existing.state in (State.ROLLED_BACK, State.ROLLING_BACK):
+            raise OperationRolledBackError(
+                "this operation was reversed after an account mismatch and pays nothing any more; "
+                "use a new idempotency key once the incident is closed",
+                operation_id=existing.operation_id,
+                idempotency_key=existing.idempotency_key,
+            )
+        if existing.state is State.FAILED:
+            return self._next_attempt(existing, wanted)
+        if is_held(existing, self._around.now_ms(), self._around.holder(), self._around.is_alive):
+            raise OperationInProgressError(
+                "another call is at work on this idempotency key; try again when it has ended",
+                money_moved="unknown",
+                operation_id=existing.operation_id,
+                idempotency_key=existing.idempotency_key,
+            )
+        return self._resume(existing)
+
+    def _replay_open(self, existing: Operation) -> Receipt:
+        try:
+            current = self.refresh(existing)
+        except CallFailedError:
+            current = existing  # what was known stands: it is not paid
+        if current.state is State.FAILED:
+            raise _dead(current)
+        return _replayed(current)
+
+    def _next_attempt(self, existing: Operation, wanted: Operation) -> Receipt:
+        again = replace(wanted, attempt=existing.attempt + 1, version=existing.version)
+        run = Run(again)
+        first = run.advance(None)
+        assert isinstance(first, StripeCall), "every flow makes at least one call"
+        if first.writes:
+            run.intend(first, self._around.now_ms())
+        self._take(run)
+        return self._drive(run, first)
+
+    def _resume(self, existing: Operation) -> Receipt:
+        run = Run(replace(existing, state=State.PENDING))
+        self._take(run)
+        first = run.advance(None)
+        assert isinstance(first, StripeCall), "every flow makes at least one call"
+        return self._drive(run, first)
+
+    def _take(self, run: Run) -> None:
+        """Take the lease by a conditional commit: of two takers one goes on."""
+        run.operation = self._leased(run.operation)
+        try:
+            run.operation = self._records.save(run.operation, check_freeze=True)
+        except StaleOperationError:
+            raise _taken_up(run.operation) from None
+
+    def _leased(self, operation: Operation) -> Operation:
+        now_ms = self._around.now_ms()
+        return replace(
+            operation,
+            lease_owner=str(self._around.holder()),
+            lease_until_ms=now_ms + self._lease_ms,
+            updated_ms=now_ms,
+        )
+
+    def _blocks_a_retry(self, operation: Operation) -> bool:
+        return blocks_a_retry(
+            operation, self._around.now_ms(), self._around.holder(), self._around.is_alive
+        )
+
+    # The calls.
+
+    def _drive(self, run: Run, step: StripeCall | Settlement) -> Receipt:
+        try:
+            while isinstance(step, StripeCall):
+                step = run.advance(self._perform(run, step))
+        except UncleanError as unclean:
+            problem = unclean.failure
+        except CallFailedError as definite:
+            raise self._fail(run, public_error(definite.failure, Effect.NONE)) from None
+        except _NOT_SETTLED_HERE:
+            raise
+        except BillingError as refused:
+            raise self._fail(run, refused) from None
+        else:
+            return self._settle(run, step)
+        run.forget(problem)
+        raise self._unknown(run, problem)
+
+    def _perform(self, run: Run, call: StripeCall) -> Reply | CallFailedError:
+        """Send one call unless its outcome is recorded; commit its record before, if it writes."""
+        committed = run.has_record
+        record = run.intend(call, self._around.now_ms())
+        known = recorded_outcome(record)
+        if known is not None:
+            return known
+        if call.writes and committed and run.resumed:
+            # A process that died may have sent it.
+            record = replace(record, unknown_sends=max(1, record.unknown_sends))
+            run.note(record)
+        gateway = self._gateway(run)
+        if call.writes and not committed:
+            self._commit_step(run)
+        if call.writes and self._around.now_ms() - (record.first_sent_ms or 0) > RESEND_WINDOW_MS:
+            raise self._unknown(
+                run, Failure(FailureKind.OTHER, "Stripe may have forgotten its key")
+            )
+        try:
+            record, outcome = self._sender.send(run.operation, record, gateway)
+        except BaseException:
+            # Interrupted in the middle: the request may have gone out.
+            self._unknown(run, Failure(FailureKind.OTHER, "the call was interrupted"))
+            raise
+        if isinstance(outcome, Reply):
+            run.note(replied(record, outcome))
+            self._check(run.operation, call, outcome, gateway)
+            self._on_reply(call, outcome)
+            return outcome
+        run.note(record)
+        effect = effect_of(outcome, earlier_send_unknown=record.unknown_sends > 0)
+        # A read without an answer decides nothing once something was created.
+        undecided = effect is Effect.UNKNOWN if call.writes else run.wrote and may_retry(outcome)
+        if undecided:
+            raise self._unknown(run, outcome)
+        run.note(failed(record, outcome))
+        return CallFailedError(outcome)
+
+    def _gateway(self, run: Run) -> Gateway:
+        """Return the proven way to Stripe; where there is none, what was begun stays unknown."""
+        try:
+            return self._proven_gateway()
+        except BillingError as refused:
+            if not run.wrote and not run.undecided:
+                raise
+            problem = Failure(FailureKind.OTHER, refused.message)
+        raise self._unknown(run, problem)
+
+    def _commit_step(self, run: Run) -> None:
+        try:
+            run.operation = self._records.save(self._leased(run.operation))
+        except StaleOperationError:
+            raise _taken_up(run.operation) from None
+        except RecordsLostError:
+            raise LedgerUnavailableError(
+                f"the next step of operation {run.operation.operation_id} could not be recorded, "
+                "so it was not sent; call again with its key once there is somewhere to write",
+                money_moved="no" if not run.wrote else "unknown",
+                operation_id=run.operation.operation_id,
+                idempotency_key=run.operation.idempotency_key,
+            ) from None
+
+    def _check(
+        self, operation: Operation, call: StripeCall, reply: Reply, gateway: Gateway
+    ) -> None:
+        verdict = verify(reply.body, reply.headers, operation.account)
+        if not verdict.ok:
+            raise self._discrepancies.handle(operation, call, reply, verdict, gateway)
+
+    # The outcomes.
+
+    def _settle(self, run: Run, settlement: Settlement) -> Receipt:
+        operation = run.operation
+        if settlement.state is State.FAILED:
+            raise self._fail(run, _dead(operation, settlement))
+        result = result_of(settlement)
+        settled = replace(
+            operation,
+            state=settlement.state,
+            result=result,
+            error_code=None,
+            error_message=None,
+            lease_owner=None,
+        )
+        row = settlement_row(operation, settlement, self._around.now_ms())
+        self._save(settled, row)
+        return settled.receipt_from(result, body=settlement.reply.body, replayed=False)
+
+    def _fail(self, run: Run, error: BillingError) -> BillingError:
+        """Settle a definite failure; return the error with the operation's names on it."""
+        error.operation_id = run.operation.operation_id
+        error.idempotency_key = run.operation.idempotency_key
+        self._save(
+            replace(
+                run.operation,
+                state=State.FAILED,
+                error_code=error.code,
+                error_message=error.message,
+                lease_owner=None,
+            ),
+            failure_row(run.operation, error, self._around.now_ms()),
+        )
+        if isinstance(error, KeyAccountMismatchError):
+            self._discrepancies.key_refused(run.operation, error)
+        return error
+
+    def _unknown(self, run: Run, failure: Failure) -> BillingError:
+        """Keep the operation as unknown; return the error that says how to go on."""
+        error = public_error(failure, Effect.UNKNOWN)
+        error.operation_id = run.operation.operation_id
+        error.idempotency_key = run.operation.idempotency_key
+        self._save(
+            replace(
+                run.operation,
+                state=State.UNKNOWN,
+                error_code=error.code,
+                error_message=error.message,
+                lease_owner=None,
+            ),
+            failure_row(run.operation, error, self._around.now_ms()),
+        )
+        return error
+
+    def _save(self, operation: Operation, row: LedgerRow) -> Operation:
+        """Commit an outcome. It is a fact by now, so that nothing here may hide it."""
+        now = replace(operation, updated_ms=self._around.now_ms())
+        try:
+            return self._records.save(now, rows=(row,))
+        except StaleOperationError:
+            log.warning("operation %s was taken up elsewhere", operation.operation_id)
+        except RecordsLostError as lost:
+            self._discrepancies.records_lost(now, row, lost)
+        return now
+
+
+def _refuse_other_parameters(existing: Operation, wanted: Operation) -> None:
+    same = (
+        existing.fingerprint == wanted.fingerprint
+        or existing.request_fingerprint == wanted.request_fingerprint
+    )
+    if not same:
+        raise IdempotencyConflictError(
+            f"this idempotency key was used before by {existing.bot_id} for another "
+            f"{existing.action} (fingerprint {existing.fingerprint[:12]}, now "
+            f"{wanted.fingerprint[:12]}); a new purchase needs a new key",
+            operation_id=existing.operation_id,
+            idempotency_key=existing.idempotency_key,
+        )
+
+
+def _replayed(operation: Operation) -> Receipt:
+    receipt = operation.receipt
+    assert receipt is not None, "a settled operation has a result"
+    return receipt
+
+
+def _dead(operation: Operation, settlement: Settlement | None = None) -> BillingError:
+    body = (
+        settlement.reply.body if settlement else operation.result.body if operation.result else {}
+    )
+    return RequestRejectedError(
+        f"Stripe answered that {body.get('object')} {body.get('id')} is {body.get('status')}: "
+        "nothing was taken by it; calling again starts a new attempt",
+        operation_id=operation.operation_id,
+        idempotency_key=operation.idempotency_key,
+    )
+
+
+def _taken_up(operation: Operation) -> OperationInProgressError:
+    return OperationInProgressError(
+        "another process has just taken up this operation; try again when it has ended",
+        money_moved="unknown",
+        operation_id=operation.operation_id,
+        idempotency_key=operation.idempotency_key,
+    )
+
+
+def _duplicate(existing: Operation) -> OperationInProgressError:
+    return OperationInProgressError(
+        f"operation {existing.operation_id} of {existing.bot_id} asked for the same and is "
+        f"{existing.state}: a second one could pay twice. Call again with idempotency_key="
+        f"{existing.idempotency_key!r} to continue it, or settle it with recover()",
+        money_moved="unknown",
+        operation_id=existing.operation_id,
+        idempotency_key=existing.idempotency_key,
+    )

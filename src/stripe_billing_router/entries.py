@@ -1,0 +1,83 @@
+"""What an operation's outcome looks like in the ledger and in the journal."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from . import billing_logger
+from .domain.flows import Settlement
+from .errors import BillingError
+from .money import to_major
+from .operation import LedgerRow, Operation, Result
+from .redaction import strip_secrets
+
+
+def _major(amount_minor: int | None, currency: str | None) -> Decimal | None:
+    return to_major(amount_minor, currency) if amount_minor is not None and currency else None
+
+
+def result_of(settlement: Settlement) -> Result:
+    """Return what the journal keeps of a settlement: enough to replay its receipt for ever."""
+    amount = _major(settlement.amount_minor, settlement.currency)
+    return Result(
+        body=strip_secrets(settlement.reply.body),
+        paid=settlement.paid,
+        amount=None if amount is None else format(amount, "f"),
+        currency=settlement.currency,
+        request_id=settlement.reply.request_id,
+    )
+
+
+def settlement_row(operation: Operation, settlement: Settlement, now_ms: int) -> LedgerRow:
+    """Return the ledger row of an operation that Stripe accepted."""
+    return entry(
+        operation,
+        now_ms,
+        action_type=settlement.action_type,
+        amount=_major(settlement.amount_minor, settlement.currency),
+        currency=settlement.currency,
+        user_email=settlement.user_email or operation.plan.user_email,
+        raw_event_json=settlement.reply.body,
+    )
+
+
+def failure_row(operation: Operation, error: BillingError, now_ms: int) -> LedgerRow:
+    """Return the ledger row of a failure, definite or not; it is never a money row."""
+    plan = operation.plan
+    amount = Decimal(plan.amount) if plan.amount else _major(plan.amount_minor, plan.currency)
+    objects = error.details.get("objects") or {}
+    return entry(
+        operation,
+        now_ms,
+        action_type=operation.action,
+        amount=amount,
+        currency=plan.currency,
+        user_email=plan.user_email,
+        destination_account=error.details.get("foreign_account") or operation.account,
+        error=1,
+        raw_event_json={
+            "id": next(iter(objects.values()), None),
+            "object": "error",
+            "code": error.code,
+            "message": error.message,
+            "money_moved": error.money_moved,
+            "operation_id": operation.operation_id,
+            "idempotency_key": operation.idempotency_key,
+            "attempt": operation.attempt,
+            **{
+                name: error.details.get(name)
+                for name in ("http_status", "stripe_code", "decline_code", "request_id")
+            },
+        },
+    )
+
+
+def entry(operation: Operation, now_ms: int, **columns: Any) -> LedgerRow:
+    """Build one row of an operation by way of `billing_logger.log_event`."""
+    rows: list[LedgerRow] = []
+    columns.setdefault("destination_account", operation.account)
+    billing_logger.log_event(
+        bot_id=operation.bot_id, timestamp_ms=now_ms, writer=rows.append, **columns
+    )
+    return rows[0]

@@ -1,0 +1,340 @@
+"""The router: resolve, permit, run. One object holds what one process needs to take money."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from . import billing_logger
+from .adapters.alerts import Alerts
+from .adapters.keys import Keys, resolve_keys
+from .adapters.processes import current_process, is_alive
+from .adapters.records import Records
+from .adapters.routing_file import load_routes
+from .adapters.stripe_gateway import StripeGateway
+from .customers import CustomerCache
+from .discrepancy import Discrepancies
+from .domain.identifiers import check_idempotency_key
+from .domain.plans import (
+    Planned,
+    plan_balance,
+    plan_charge,
+    plan_checkout_session,
+    plan_customer,
+    plan_refund,
+    plan_subscription,
+)
+from .domain.requests import check_text
+from .domain.routing import Resolution, RoutingTable, RoutingTableView
+from .engine import Engine
+from .errors import InputError, PaymentDeclinedError, UnknownOperationError
+from .ids import operation_id, random_key, time_sorted_id
+from .keyring import Keyring
+from .models import Route
+from .operation import Freeze, LedgerRow, Operation, State
+from .receipt import Receipt
+from .rollback_manager import RollbackHook, RollbackManager
+from .secret import Secret
+from .sender import Sender, Surroundings
+from .settings import Settings
+
+AlertSink = Callable[[str, str, str, Mapping[str, Any]], None]
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class BillingRouter:
+    """Every way by which a bot may move money, over one set of settings.
+
+    Takes the fields of `Settings` as keyword arguments; they win over the environment. Nothing is
+    sent and no key is read until the first helper needs it. Safe to share between threads. The
+    module-level helpers of the package use one default router and have the same signatures.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = Settings.load(**settings)
+        self._table = RoutingTable()
+        self._table.replace_all(load_routes(self.settings.routing_config))
+        self.routes = RoutingTableView(self._table)
+        self._alerts = Alerts(self.settings.alert_urls)
+        self._customers = CustomerCache(self.settings.customer_cache_s)
+        around = Surroundings(_now_ms, time.sleep, current_process, is_alive)
+        self.records = Records(
+            self.settings.ledger_url,
+            self.settings.ledger_dir,
+            now_ms=_now_ms,
+            database_away=self.settings.database_away,
+            on_event=self._alerts.send,
+        )
+        self._keyring = Keyring(self._read_keys, self._open_gateway)
+        sender = Sender(around, self.settings.give_up_after_s)
+        self.rollback_manager = RollbackManager(records=self.records, sender=sender, around=around)
+        self._discrepancies = Discrepancies(
+            records=self.records,
+            rollback_manager=self.rollback_manager,
+            alert=self._alerts.send,
+            distrust_key=self._keyring.distrust,
+            around=around,
+        )
+        self._engine = Engine(
+            records=self.records,
+            proven_gateway=self._keyring.proven_gateway,
+            discrepancies=self._discrepancies,
+            around=around,
+            sender=sender,
+            lease_s=self.settings.lease_s,
+            on_reply=self._customers.note,
+        )
+
+    # Keys.
+
+    def _read_keys(self) -> Keys:
+        return resolve_keys(self.settings, self._alerts.send)
+
+    def _open_gateway(self, secret: Secret) -> StripeGateway:
+        return StripeGateway.from_settings(secret, self.settings)
+
+    @property
+    def public_key(self) -> str:
+        """The publishable key (`pk_live_…`), for a page that shows Stripe's forms."""
+        return self._keyring.keys.public.reveal()
+
+    # Routes.
+
+    def resolve(self, bot_id: str, overrides: Mapping[str, str] | None = None) -> Resolution:
+        """Return a bot's route with the rules that gave it. Raises `RoutingError`."""
+        return self._table.resolve(bot_id, overrides)
+
+    def resolve_route(self, bot_id: str, overrides: Mapping[str, str] | None = None) -> Route:
+        """Return a bot's route; it carries no key. Raises `RoutingError`."""
+        return self._table.resolve(bot_id, overrides).route
+
+    def register_route(
+        self,
+        business_category: str,
+        bot_name: str,
+        route: Mapping[str, Any] | Route,
+        *,
+        domain: str = "stripe",
+        region: str = "default",
+    ) -> None:
+        """Add a route, or replace it; readers see it whole or not at all."""
+        self._table.register(business_category, bot_name, route, domain=domain, region=region)
+
+    def register_override(self, rule: Mapping[str, Any]) -> None:
+        """Add a rule by which `overrides={key: value}` changes fields of a bot's route."""
+        self._table.register_override(rule)
+
+    # Helpers.
+
+    def charge(
+        self,
+        bot_id: str,
+        amount: Any = None,
+        description: str | None = None,
+        *,
+        price_id: str | None = None,
+        currency: str | None = None,
+        customer_id: str | None = None,
+        payment_method: str | None = None,
+        idempotency_key: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        overrides: Mapping[str, str] | None = None,
+    ) -> Receipt:
+        """Take one payment, of `amount` or of a price; see the helper of the same name."""
+        planned = plan_charge(
+            self.resolve(bot_id, overrides),
+            amount=amount,
+            description=description,
+            price_id=price_id,
+            currency=currency,
+            customer_id=customer_id,
+            payment_method=payment_method,
+            metadata=metadata,
+            overrides=overrides,
+        )
+        return self._execute(planned, idempotency_key)
+
+    def create_customer(
+        self,
+        bot_id: str,
+        customer_info: Mapping[str, Any],
+        *,
+        idempotency_key: str | None = None,
+        overrides: Mapping[str, str] | None = None,
+    ) -> Receipt:
+        """Create a customer; see the helper of the same name."""
+        found = self.resolve(bot_id, overrides)
+        planned = plan_customer(found, customer_info, overrides=overrides)
+        return self._execute(planned, idempotency_key)
+
+    def create_subscription(
+        self,
+        bot_id: str,
+        *,
+        price_id: str | None = None,
+        customer_id: str | None = None,
+        idempotency_key: str | None = None,
+        overrides: Mapping[str, str] | None = None,
+        **params: Any,
+    ) -> Receipt:
+        """Subscribe a customer; see the helper of the same name."""
+        planned = plan_subscription(
+            self.resolve(bot_id, overrides),
+            price_id=price_id,
+            customer_id=customer_id,
+            overrides=overrides,
+            params=params,
+        )
+        return self._execute(planned, idempotency_key)
+
+    def refund(
+        self,
+        bot_id: str,
+        payment_id: str,
+        *,
+        amount: Any = None,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+        overrides: Mapping[str, str] | None = None,
+        **params: Any,
+    ) -> Receipt:
+        """Return money of a payment; see the helper of the same name."""
+        planned = plan_refund(
+            self.resolve(bot_id, overrides),
+            payment_id,
+            amount=amount,
+            reason=reason,
+            overrides=overrides,
+            params=params,
+        )
+        return self._execute(planned, idempotency_key)
+
+    def create_checkout_session(
+        self,
+        bot_id: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
+        overrides: Mapping[str, str] | None = None,
+    ) -> Receipt:
+        """Create a Checkout session; see the helper of the same name."""
+        found = self.resolve(bot_id, overrides)
+        planned = plan_checkout_session(found, params, overrides=overrides)
+        return self._execute(planned, idempotency_key)
+
+    def get_balance(
+        self,
+        bot_id: str,
+        *,
+        currency: str | None = None,
+        overrides: Mapping[str, str] | None = None,
+    ) -> Decimal:
+        """Return the available balance in major units; see the helper of the same name."""
+        planned = plan_balance(self.resolve(bot_id, overrides), currency)
+        balance = self._execute(planned, None, keyed=True).amount
+        assert balance is not None, "a balance is an amount"
+        return balance
+
+    def _execute(
+        self, planned: Planned, idempotency_key: str | None, *, keyed: bool | None = None
+    ) -> Receipt:
+        keyed = idempotency_key is not None if keyed is None else keyed
+        key = random_key() if idempotency_key is None else check_idempotency_key(idempotency_key)
+        plan = self._customers.complete(planned.plan)
+        account = self._keyring.keys.master_account_id
+        now_ms = _now_ms()
+        wanted = Operation(
+            operation_id=operation_id(account, plan.bot_id, plan.action, key),
+            bot_id=plan.bot_id,
+            action=plan.action,
+            idempotency_key=key,
+            account=account,
+            attempt=1,
+            state=State.PENDING,
+            fingerprint=planned.fingerprint,
+            request_fingerprint=planned.request_fingerprint,
+            plan=plan,
+            created_ms=now_ms,
+            updated_ms=now_ms,
+        )
+        try:
+            return self._engine.execute(wanted, keyed=keyed)
+        except PaymentDeclinedError:
+            # What was remembered of the customer's default method may be out of date.
+            self._customers.forget(plan.customer_id)
+            raise
+
+    # Operations and freezes.
+
+    def get_operation(self, operation_id: str, *, refresh: bool = False) -> Operation:
+        """Return an operation; with `refresh`, ask Stripe first where it is not final.
+
+        Raises `UnknownOperationError` when nothing has this id.
+        """
+        found = self.records.find(operation_id)
+        if found is None:
+            raise UnknownOperationError(f"no operation has the id {operation_id!r}")
+        return self._engine.refresh(found) if refresh else found
+
+    def freeze(self, bot_or_pattern: str, *, reason: str, actor: str = "operator") -> None:
+        """Stop the next call of every bot that matches, in every process, until it is lifted.
+
+        `bot_or_pattern` is a bot id, with or without its domain, or a pattern with `*` and `?`.
+        """
+        pattern = check_text("bot_or_pattern", bot_or_pattern, 200)
+        why, who = check_text("reason", reason, 500), check_text("actor", actor, 200)
+        if not (pattern and why and who):
+            raise InputError("a freeze needs a bot or pattern, a reason and who asked for it")
+        now_ms = _now_ms()
+        freeze = Freeze(
+            id=time_sorted_id("frz", now_ms),
+            pattern=pattern.removeprefix("stripe:"),
+            reason=why,
+            actor=who,
+            created_ms=now_ms,
+        )
+        self.records.freeze(freeze, self._policy_row("freeze", freeze.pattern, who, why))
+        self._alerts.send("freeze", "warning", f"{pattern} was frozen by {who}: {why}", {})
+
+    def unfreeze(self, bot_or_pattern: str, *, approver: str) -> int:
+        """Lift the freezes with exactly this pattern; return how many there were."""
+        pattern, who = (
+            check_text("bot_or_pattern", bot_or_pattern, 200),
+            check_text("approver", approver, 200),
+        )
+        if not (pattern and who):
+            raise InputError("unfreeze needs the frozen bot or pattern and who approves it")
+        pattern = pattern.removeprefix("stripe:")
+        row = self._policy_row("unfreeze", pattern, who, "")
+        lifted = self.records.unfreeze(pattern, lifted_by=who, row=row)
+        if lifted:
+            self._alerts.send("unfreeze", "warning", f"{pattern} was unfrozen by {who}", {})
+        return lifted
+
+    def _policy_row(self, action: str, pattern: str, actor: str, reason: str) -> LedgerRow:
+        rows: list[LedgerRow] = []
+        billing_logger.log_event(
+            action_type=action,
+            bot_id=pattern,
+            raw_event_json={"object": action, "actor": actor, "reason": reason},
+            writer=rows.append,
+        )
+        return rows[0]
+
+    def register_alert_sink(self, sink: AlertSink) -> None:
+        """Have `sink(kind, severity, message, context)` called for each alert."""
+        self._alerts.register_sink(sink)
+
+    def register_rollback_hook(self, hook: RollbackHook) -> None:
+        """Have `hook(report)` called after each rollback."""
+        self.rollback_manager.register_hook(hook)
+
+    def close(self) -> None:
+        """End connections to Stripe and to the database."""
+        self._keyring.close()
+        self.records.close()

@@ -1,0 +1,78 @@
+"""Send one step with its own key until there is an answer or the time is up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from .domain.calls import CallFailedError, Effect, Failure, Reply, StripeCall
+from .domain.leases import Holder
+from .domain.outcomes import effect_of, may_retry, retry_delay_s
+from .ids import step_key
+from .operation import Operation, StepRecord
+
+# Stripe forgets a key once it is at least 24 hours old; an hour of that is kept for clocks that
+# disagree. Source: Stripe, "Idempotent requests".
+RESEND_WINDOW_MS: Final = 23 * 3600 * 1000
+
+
+class Gateway(Protocol):
+    """What is needed of the way to Stripe."""
+
+    def send(self, call: StripeCall, *, idempotency_key: str | None) -> Reply:
+        """Make one request; raise `CallFailedError` for anything but a good answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Time, the process, and how to wait: handed in, so that tests can turn the clock."""
+
+    now_ms: Callable[[], int]
+    sleep: Callable[[float], None]
+    holder: Callable[[], Holder]
+    is_alive: Callable[[Holder], bool]
+
+
+class Sender:
+    """Bounded retries: waits grow, the total is bounded, and the step's key stays the same."""
+
+    def __init__(self, around: Surroundings, give_up_after_s: float) -> None:
+        self._around = around
+        self._give_up_after_ms = int(give_up_after_s * 1000)
+
+    def send(
+        self, operation: Operation, record: StepRecord, gateway: Gateway
+    ) -> tuple[StepRecord, Reply | Failure]:
+        """Send a recorded step, with the very parameters of its record.
+
+        Returns the record with the sends that ended unknown counted, and the last outcome.
+        """
+        call = StripeCall(record.step, record.method, record.params, record.target)
+        key = step_key_of(operation, record) if call.writes else None
+        give_up_ms = self._around.now_ms() + self._give_up_after_ms
+        sends = 0
+        while True:
+            sends += 1
+            try:
+                return record, gateway.send(call, idempotency_key=key)
+            except CallFailedError as problem:
+                failure = problem.failure
+            if effect_of(failure, earlier_send_unknown=False) is Effect.UNKNOWN:
+                record = replace(record, unknown_sends=record.unknown_sends + 1)
+            delay_s = retry_delay_s(failure, sends)
+            if not may_retry(failure) or self._around.now_ms() + delay_s * 1000 > give_up_ms:
+                return record, failure
+            self._around.sleep(delay_s)
+
+
+def step_key_of(operation: Operation, record: StepRecord) -> str:
+    """Return the Idempotency-Key of a step: the same on every host and in every process."""
+    return step_key(
+        operation.account,
+        operation.bot_id,
+        operation.action,
+        operation.idempotency_key,
+        record.attempt,
+        record.step,
+    )
