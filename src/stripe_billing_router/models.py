@@ -111,8 +111,8 @@ CustomerId = Annotated[
 ]
 PaymentMethodId = Annotated[
     str,
-    AfterValidator(_id_of("payment method")),
-    _schema(id_pattern("payment method"), "The payment method (pm_…); else the customer's own."),
+    AfterValidator(_id_of("payment_method")),
+    _schema(id_pattern("payment_method"), "The payment method (pm_…); else the customer's own."),
 ]
 Currency = Annotated[
     str,

@@ -31,12 +31,12 @@ _BOT_ID: Final = re.compile(rf"(?:({NAME_PATTERN}):)?({NAME_PATTERN}):({NAME_PAT
 _PREFIXES: Final[Mapping[str, tuple[str, ...]]] = {
     "account": ("acct",),
     "charge": ("ch", "py"),
-    "checkout session": ("cs",),
+    "checkout_session": ("cs",),
     "customer": ("cus",),
     "invoice": ("in",),
     "payment": ("pi", "in"),
-    "payment intent": ("pi",),
-    "payment method": ("pm", "card", "src", "ba"),
+    "payment_intent": ("pi",),
+    "payment_method": ("pm", "card", "src", "ba"),
     "price": ("price", "plan"),
     "product": ("prod",),
     "refund": ("re", "pyr"),
@@ -128,7 +128,7 @@ def check_id(kind: str, value: object) -> str:
         and len(value) <= _LONGEST_ID
         and _ID[kind].fullmatch(value)
         # A client secret begins with the id of its object and would pass as one.
-        and not ("_secret_" in value and kind in ("payment", "payment intent", "checkout session"))
+        and not ("_secret_" in value and kind in ("payment", "payment_intent", "checkout_session"))
     ):
         return value
     raise InvalidIdentifierError(_id_problem(kind, value))
@@ -171,12 +171,14 @@ def check_idempotency_key(key: object) -> str:
 
 
 def check_metadata(metadata: object) -> dict[str, str]:
-    """Return metadata as Stripe takes it; whole numbers become text.
+    """Return metadata as Stripe takes it; whole numbers become text, and None is none.
 
     At most 40 pairs (Stripe's 50 less the router's own), keys of up to 40 characters without
     square brackets, values of 1 to 500. Keys that begin with `sbr_` are the router's.
     Raises InputError, and RouteKeyOverrideError for a Stripe key.
     """
+    if metadata is None:
+        return {}
     if not isinstance(metadata, Mapping):
         raise InputError(f"metadata is a mapping of text to text, not a {type(metadata).__name__}")
     if len(metadata) > _MOST_METADATA:
@@ -248,7 +250,7 @@ def shown(value: object) -> str:
 
 
 def _a(noun: str) -> str:
-    return f"{'an' if noun[0] in 'aei' else 'a'} {noun}"
+    return f"{'an' if noun[0] in 'aei' else 'a'} {noun.replace('_', ' ')}"
 
 
 def _is_unicode(text: str) -> bool:
