@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from .adapters.records import Records
 from .domain.calls import Reply, StripeCall
@@ -22,7 +22,18 @@ from .sender import Gateway, Surroundings
 
 log = logging.getLogger(__name__)
 
-Alert = Callable[[str, str, str, dict[str, Any]], None]
+
+class Alert(Protocol):
+    """Tells people; never raises."""
+
+    def __call__(
+        self,
+        kind: str,
+        severity: Literal["info", "warning", "error", "critical"],
+        message: str,
+        context: dict[str, Any],
+    ) -> None:
+        """Send one alert."""
 
 
 class Discrepancies:

@@ -13,13 +13,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from .adapters.records import (
-    DuplicateIntentError,
-    Records,
-    RecordsLostError,
-    StaleOperationError,
-)
+from .adapters.records import Records
+from .adapters.storage_errors import DuplicateIntentError, StaleOperationError, StorageError
 from .discrepancy import Discrepancies
+from .domain import refusals
 from .domain.calls import CallFailedError, Effect, Failure, FailureKind, Reply, StripeCall
 from .domain.failures import public_error
 from .domain.flows import Settlement, UncleanError
@@ -31,13 +28,11 @@ from .entries import failure_row, result_of, settlement_row
 from .errors import (
     AccountMismatchError,
     BillingError,
-    IdempotencyConflictError,
     KeyAccountMismatchError,
     LedgerUnavailableError,
     OperationInProgressError,
-    OperationRolledBackError,
     OutcomeUnknownError,
-    RequestRejectedError,
+    StripeCallError,
 )
 from .operation import LedgerRow, Operation, State
 from .receipt import Receipt
@@ -80,18 +75,17 @@ class Engine:
 
     def execute(self, wanted: Operation, *, keyed: bool) -> Receipt:
         """Run a new operation, or continue, replay or refuse the one that its key names."""
-        run = Run(wanted)
-        first = run.advance(None)
-        assert isinstance(first, StripeCall), "every flow makes at least one call"
-        if first.writes:
-            run.intend(first, self._around.now_ms())
-        run.operation = self._leased(run.operation)
+        run, first = self._prepared(wanted)
         try:
             existing = self._records.begin(
                 run.operation, refuse_if=None if keyed else self._blocks_a_retry
             )
         except DuplicateIntentError as duplicate:
-            raise _duplicate(duplicate.operation) from None
+            raise refusals.duplicate(duplicate.existing) from None
+        except StorageError as problem:
+            raise refusals.not_recorded(
+                run.operation, str(problem), begun=run.wrote or run.undecided
+            ) from None
         if existing is None:
             return self._drive(run, first)
         return self._continue(existing, wanted)
@@ -102,75 +96,78 @@ class Engine:
         if call is None:
             return operation
         gateway = self._proven_gateway()
-        reply = gateway.send(call, idempotency_key=None)
+        try:
+            reply = gateway.send(call, idempotency_key=None)
+        except CallFailedError as problem:
+            failure = problem.failure
+            raise self._error(operation, failure, Effect.NONE) from None
         self._check(operation, call, reply, gateway)
         settlement = refreshed(operation, reply)
         current = replace(operation, state=settlement.state, result=result_of(settlement))
+        now_ms = self._around.now_ms()
         if current.state is State.OPEN:
             return current
         if current.state is State.FAILED:
-            return self._save(current, failure_row(current, _dead(current), self._around.now_ms()))
-        return self._save(current, settlement_row(current, settlement, self._around.now_ms()))
+            error = refusals.ended(current, reply.body)
+            return self._save(current, failure_row(current, error, now_ms))
+        return self._save(current, settlement_row(current, settlement, now_ms))
 
     # What a business key that is already there means.
 
     def _continue(self, existing: Operation, wanted: Operation) -> Receipt:
-        _refuse_other_parameters(existing, wanted)
+        refusals.refuse_other_parameters(existing, wanted)
         if existing.state is State.SUCCEEDED:
             return _replayed(existing)
         if existing.state is State.OPEN:
             return self._replay_open(existing)
         if existing.state in (State.ROLLED_BACK, State.ROLLING_BACK):
-            raise OperationRolledBackError(
-                "this operation was reversed after an account mismatch and pays nothing any more; "
-                "use a new idempotency key once the incident is closed",
-                operation_id=existing.operation_id,
-                idempotency_key=existing.idempotency_key,
-            )
+            raise refusals.rolled_back(existing)
         if existing.state is State.FAILED:
             return self._next_attempt(existing, wanted)
         if is_held(existing, self._around.now_ms(), self._around.holder(), self._around.is_alive):
-            raise OperationInProgressError(
-                "another call is at work on this idempotency key; try again when it has ended",
-                money_moved="unknown",
-                operation_id=existing.operation_id,
-                idempotency_key=existing.idempotency_key,
-            )
+            raise refusals.at_work(existing)
         return self._resume(existing)
 
     def _replay_open(self, existing: Operation) -> Receipt:
         try:
             current = self.refresh(existing)
-        except CallFailedError:
+        except StripeCallError:
             current = existing  # what was known stands: it is not paid
+        receipt = _replayed(current)
         if current.state is State.FAILED:
-            raise _dead(current)
-        return _replayed(current)
+            raise refusals.ended(current, receipt)
+        return receipt
 
     def _next_attempt(self, existing: Operation, wanted: Operation) -> Receipt:
-        again = replace(wanted, attempt=existing.attempt + 1, version=existing.version)
-        run = Run(again)
-        first = run.advance(None)
-        assert isinstance(first, StripeCall), "every flow makes at least one call"
-        if first.writes:
-            run.intend(first, self._around.now_ms())
+        run, first = self._prepared(
+            replace(wanted, attempt=existing.attempt + 1, version=existing.version)
+        )
         self._take(run)
         return self._drive(run, first)
 
     def _resume(self, existing: Operation) -> Receipt:
-        run = Run(replace(existing, state=State.PENDING))
+        run = Run(self._leased(replace(existing, state=State.PENDING)))
         self._take(run)
-        first = run.advance(None)
-        assert isinstance(first, StripeCall), "every flow makes at least one call"
-        return self._drive(run, first)
+        return self._drive(run, run.first())
+
+    def _prepared(self, operation: Operation) -> tuple[Run, StripeCall]:
+        """Return a run with its lease and, where its first call writes, that call's record."""
+        run = Run(self._leased(operation))
+        first = run.first()
+        if first.writes:
+            run.intend(first, self._around.now_ms())
+        return run, first
 
     def _take(self, run: Run) -> None:
         """Take the lease by a conditional commit: of two takers one goes on."""
-        run.operation = self._leased(run.operation)
         try:
             run.operation = self._records.save(run.operation, check_freeze=True)
         except StaleOperationError:
-            raise _taken_up(run.operation) from None
+            raise refusals.taken_up(run.operation) from None
+        except StorageError as problem:
+            raise refusals.not_recorded(
+                run.operation, str(problem), begun=run.wrote or run.undecided
+            ) from None
 
     def _leased(self, operation: Operation) -> Operation:
         now_ms = self._around.now_ms()
@@ -195,14 +192,20 @@ class Engine:
         except UncleanError as unclean:
             problem = unclean.failure
         except CallFailedError as definite:
-            raise self._fail(run, public_error(definite.failure, Effect.NONE)) from None
+            raise self._fail(
+                run, self._error(run.operation, definite.failure, Effect.NONE)
+            ) from None
         except _NOT_SETTLED_HERE:
             raise
         except BillingError as refused:
             raise self._fail(run, refused) from None
+        except Exception as fault:
+            # A fault of ours, or an answer of a shape nobody expected: nothing is known by it.
+            log.exception("operation %s stopped by a fault", run.operation.operation_id)
+            problem = Failure(FailureKind.OTHER, f"internal fault {type(fault).__name__}")
         else:
             return self._settle(run, step)
-        run.forget(problem)
+        run.forget_removal()
         raise self._unknown(run, problem)
 
     def _perform(self, run: Run, call: StripeCall) -> Reply | CallFailedError:
@@ -257,14 +260,10 @@ class Engine:
         try:
             run.operation = self._records.save(self._leased(run.operation))
         except StaleOperationError:
-            raise _taken_up(run.operation) from None
-        except RecordsLostError:
-            raise LedgerUnavailableError(
-                f"the next step of operation {run.operation.operation_id} could not be recorded, "
-                "so it was not sent; call again with its key once there is somewhere to write",
-                money_moved="no" if not run.wrote else "unknown",
-                operation_id=run.operation.operation_id,
-                idempotency_key=run.operation.idempotency_key,
+            raise refusals.taken_up(run.operation) from None
+        except StorageError as problem:
+            raise refusals.not_recorded(
+                run.operation, str(problem), begun=run.wrote or run.undecided
             ) from None
 
     def _check(
@@ -279,7 +278,7 @@ class Engine:
     def _settle(self, run: Run, settlement: Settlement) -> Receipt:
         operation = run.operation
         if settlement.state is State.FAILED:
-            raise self._fail(run, _dead(operation, settlement))
+            raise self._fail(run, refusals.ended(operation, settlement.reply.body))
         result = result_of(settlement)
         settled = replace(
             operation,
@@ -292,6 +291,15 @@ class Engine:
         row = settlement_row(operation, settlement, self._around.now_ms())
         self._save(settled, row)
         return settled.receipt_from(result, body=settlement.reply.body, replayed=False)
+
+    def _error(self, operation: Operation, failure: Failure, effect: Effect) -> BillingError:
+        return public_error(
+            failure,
+            effect,
+            action=operation.action.replace("_", " "),
+            operation_id=operation.operation_id,
+            idempotency_key=operation.idempotency_key,
+        )
 
     def _fail(self, run: Run, error: BillingError) -> BillingError:
         """Settle a definite failure; return the error with the operation's names on it."""
@@ -313,9 +321,7 @@ class Engine:
 
     def _unknown(self, run: Run, failure: Failure) -> BillingError:
         """Keep the operation as unknown; return the error that says how to go on."""
-        error = public_error(failure, Effect.UNKNOWN)
-        error.operation_id = run.operation.operation_id
-        error.idempotency_key = run.operation.idempotency_key
+        error = self._error(run.operation, failure, Effect.UNKNOWN)
         self._save(
             replace(
                 run.operation,
@@ -335,59 +341,12 @@ class Engine:
             return self._records.save(now, rows=(row,))
         except StaleOperationError:
             log.warning("operation %s was taken up elsewhere", operation.operation_id)
-        except RecordsLostError as lost:
+        except StorageError as lost:
             self._discrepancies.records_lost(now, row, lost)
         return now
-
-
-def _refuse_other_parameters(existing: Operation, wanted: Operation) -> None:
-    same = (
-        existing.fingerprint == wanted.fingerprint
-        or existing.request_fingerprint == wanted.request_fingerprint
-    )
-    if not same:
-        raise IdempotencyConflictError(
-            f"this idempotency key was used before by {existing.bot_id} for another "
-            f"{existing.action} (fingerprint {existing.fingerprint[:12]}, now "
-            f"{wanted.fingerprint[:12]}); a new purchase needs a new key",
-            operation_id=existing.operation_id,
-            idempotency_key=existing.idempotency_key,
-        )
 
 
 def _replayed(operation: Operation) -> Receipt:
     receipt = operation.receipt
     assert receipt is not None, "a settled operation has a result"
     return receipt
-
-
-def _dead(operation: Operation, settlement: Settlement | None = None) -> BillingError:
-    body = (
-        settlement.reply.body if settlement else operation.result.body if operation.result else {}
-    )
-    return RequestRejectedError(
-        f"Stripe answered that {body.get('object')} {body.get('id')} is {body.get('status')}: "
-        "nothing was taken by it; calling again starts a new attempt",
-        operation_id=operation.operation_id,
-        idempotency_key=operation.idempotency_key,
-    )
-
-
-def _taken_up(operation: Operation) -> OperationInProgressError:
-    return OperationInProgressError(
-        "another process has just taken up this operation; try again when it has ended",
-        money_moved="unknown",
-        operation_id=operation.operation_id,
-        idempotency_key=operation.idempotency_key,
-    )
-
-
-def _duplicate(existing: Operation) -> OperationInProgressError:
-    return OperationInProgressError(
-        f"operation {existing.operation_id} of {existing.bot_id} asked for the same and is "
-        f"{existing.state}: a second one could pay twice. Call again with idempotency_key="
-        f"{existing.idempotency_key!r} to continue it, or settle it with recover()",
-        money_moved="unknown",
-        operation_id=existing.operation_id,
-        idempotency_key=existing.idempotency_key,
-    )

@@ -136,7 +136,7 @@ def _unproven(failure: Failure, source: str) -> BillingError:
             "cannot be proven; give the restricted key the permission to read the account",
             request_id=failure.request_id,
         )
-    error = public_error(failure, Effect.NONE)
+    error = public_error(failure, Effect.NONE, action="proof of the key")
     if error.retryable:
         return error
     return StripeUnavailableError(

@@ -12,14 +12,26 @@ from typing import Any, Final
 
 MASK: Final = "[redacted]"
 
-# `sk_`, `rk_`, `pk_`, `sk_org_` in live and test mode; `whsec_`; ephemeral keys `ek_`;
-# `pi_…_secret_…` client secrets; Vault's `hvs.`/`hvb.`/`hvr.`/`s.` tokens; `Bearer …` headers.
+# `sk_`, `rk_`, `pk_`, `sk_org_` in live and test mode, also as Stripe itself shortens them
+# (`sk_live_****1234`), but not a bare prefix, which help texts name; `whsec_`; ephemeral keys
+# `ek_`; `pi_…_secret_…` client secrets; Vault's `hvs.`/`hvb.`/`hvr.` tokens and the older `s.`;
+# `Bearer …` and `Basic …` headers; the user and password in an address.
 _SECRET: Final = re.compile(
-    r"(?:[spr]k_(?:org_)?(?:live|test)_[A-Za-z0-9_\-]*"
-    r"|(?:whsec|ek_live|ek_test)_[A-Za-z0-9_\-+/=]*"
+    r"(?:[spr]k_(?:org_)?(?:live|test)_[A-Za-z0-9_\-*]+"
+    r"|(?:whsec|ek_live|ek_test)_[A-Za-z0-9_\-+/=]+"
     r"|[a-z]{2,12}_[A-Za-z0-9]+_secret_[A-Za-z0-9_\-%]*"
     r"|\bhv[sbr]\.[A-Za-z0-9_\-.]+"
-    r"|(?i:\bbearer\s+)[^\s\"',;]+)"
+    r"|\bs\.[A-Za-z0-9]{20,}"
+    r"|(?i:\bbearer\s+)[^\s\"',;]+"
+    r"|(?i:\bbasic\s+)[A-Za-z0-9+/]{12,}=*"
+    r"|(?<=://)[^\s/@:]*:[^\s/@]+(?=@))"
+)
+
+# Every match of the above holds one of these. Looking for them first makes most texts, of which an
+# object of Stripe's has a hundred, four times as cheap.
+_HINT: Final = re.compile(
+    r"_live_|_test_|_secret_|whsec_|hv[sbr]\.|s\.[A-Za-z0-9]|://"
+    r"|[bB][eE][aA][rR][eE][rR]\s|[bB][aA][sS][iI][cC]\s"
 )
 
 # Fields of Stripe's objects that let their holder pay, confirm or read as the customer.
@@ -28,7 +40,7 @@ SECRET_FIELDS: Final = frozenset({"client_secret", "ephemeral_key_secret", "secr
 
 def redact(text: str) -> str:
     """Return `text` with every recognised secret replaced by a mask."""
-    return _SECRET.sub(MASK, text)
+    return _SECRET.sub(MASK, text) if _HINT.search(text) else text
 
 
 def strip_secrets(value: Any) -> Any:
@@ -41,4 +53,11 @@ def strip_secrets(value: Any) -> Any:
         }
     if isinstance(value, list | tuple):
         return [strip_secrets(item) for item in value]
-    return redact(value) if isinstance(value, str) else value
+    return redact(_storable(value)) if isinstance(value, str) else value
+
+
+def _storable(text: str) -> str:
+    """Replace what no database can store as text: NUL and lone surrogates."""
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode("utf-8")
+    return text.replace("\x00", "\ufffd")

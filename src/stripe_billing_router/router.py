@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from . import billing_logger
-from .adapters.alerts import Alerts
+from .adapters.alerts import Alerts, Sink
 from .adapters.keys import Keys, resolve_keys
 from .adapters.processes import current_process, is_alive
 from .adapters.records import Records
@@ -39,8 +39,6 @@ from .rollback_manager import RollbackHook, RollbackManager
 from .secret import Secret
 from .sender import Sender, Surroundings
 from .settings import Settings
-
-AlertSink = Callable[[str, str, str, Mapping[str, Any]], None]
 
 
 def _now_ms() -> int:
@@ -96,7 +94,14 @@ class BillingRouter:
         return resolve_keys(self.settings, self._alerts.send)
 
     def _open_gateway(self, secret: Secret) -> StripeGateway:
-        return StripeGateway.from_settings(secret, self.settings)
+        return StripeGateway(
+            secret,
+            api_base=self.settings.api_base,
+            http_client=self.settings.http_client,
+            connect_timeout_s=self.settings.connect_timeout_s,
+            read_timeout_s=self.settings.read_timeout_s,
+            call_timeout_s=self.settings.call_timeout_s,
+        )
 
     @property
     def public_key(self) -> str:
@@ -326,9 +331,9 @@ class BillingRouter:
         )
         return rows[0]
 
-    def register_alert_sink(self, sink: AlertSink) -> None:
+    def register_alert_sink(self, sink: Sink) -> None:
         """Have `sink(kind, severity, message, context)` called for each alert."""
-        self._alerts.register_sink(sink)
+        self._alerts.register_alert_sink(sink)
 
     def register_rollback_hook(self, hook: RollbackHook) -> None:
         """Have `hook(report)` called after each rollback."""

@@ -55,6 +55,12 @@ class Run:
         self._position = 0  # of the call in hand among the recorded steps
         self.resumed = bool(operation.steps)
 
+    def first(self) -> StripeCall:
+        """Return the first call."""
+        call = self.advance(None)
+        assert isinstance(call, StripeCall), "every flow makes at least one call"
+        return call
+
     def advance(self, outcome: Reply | CallFailedError | None) -> StripeCall | Settlement:
         """Feed the outcome of the call in hand; return the next call, or what it all came to.
 
@@ -102,12 +108,10 @@ class Run:
         steps[self._position] = record
         self.operation = replace(self.operation, steps=tuple(steps))
 
-    def forget(self, failed: Failure) -> None:
+    def forget_removal(self) -> None:
         """Drop the records of a removal that failed, so that it is tried afresh next time."""
         kept = [record for record in self.operation.steps if not record.step.startswith("remove.")]
-        self.operation = replace(
-            self.operation, steps=tuple(kept), error_code=failed.kind, error_message=failed.message
-        )
+        self.operation = replace(self.operation, steps=tuple(kept))
 
     @property
     def wrote(self) -> bool:

@@ -58,6 +58,7 @@ def public_error(
         "param": failure.param,
         "request_id": failure.request_id,
         "http_status": failure.http_status,
+        "objects": dict(failure.objects),
     }
     if effect is Effect.UNKNOWN:
         return OutcomeUnknownError(

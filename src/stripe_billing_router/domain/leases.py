@@ -39,9 +39,10 @@ def is_held(
     if operation.state not in (State.PENDING, State.ROLLING_BACK) or not operation.lease_owner:
         return False
     holder = parse_holder(operation.lease_owner)
-    if holder is not None and holder.host == here.host:
-        # A live process on this host keeps its lease however long its call takes.
-        return is_alive(holder)
+    if holder is not None and holder.host == here.host and not is_alive(holder):
+        return False
+    # A live holder that is slower than its lease loses it; that is harmless, for whoever takes
+    # over sends the same keys, and each commit is conditional on the version it has read.
     return now_ms < operation.lease_until_ms
 
 

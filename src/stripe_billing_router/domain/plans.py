@@ -39,7 +39,7 @@ class Planned:
 
 
 def _planned(plan: Plan, overrides: Mapping[str, str] | None, **asked: Any) -> Planned:
-    bought = {
+    bought: dict[str, Any] = {
         "kind": plan.kind,
         "amount_minor": plan.amount_minor,
         "amount": plan.amount,

@@ -190,6 +190,10 @@ def check_text(name: str, value: Any, max_length: int) -> str | None:
         return None
     if not isinstance(value, str) or not value.strip() or len(value) > max_length:
         raise InputError(f"{name} must be 1 to {max_length} characters of text")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError(f"{name} holds a character that is no Unicode text") from None
     return value
 
 

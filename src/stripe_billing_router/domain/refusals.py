@@ -1,0 +1,94 @@
+"""Why an operation that is already there, or that could not be written down, stops a call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import (
+    IdempotencyConflictError,
+    LedgerUnavailableError,
+    OperationInProgressError,
+    OperationRolledBackError,
+    RequestRejectedError,
+)
+from ..operation import Operation
+
+
+def refuse_other_parameters(existing: Operation, wanted: Operation) -> None:
+    """Raise `IdempotencyConflictError` unless both ask for the same, as resolved or as asked."""
+    same = (
+        existing.fingerprint == wanted.fingerprint
+        or existing.request_fingerprint == wanted.request_fingerprint
+    )
+    if not same:
+        raise IdempotencyConflictError(
+            f"this idempotency key was used before by {existing.bot_id} for another "
+            f"{existing.action} (fingerprint {existing.fingerprint[:12]}, now "
+            f"{wanted.fingerprint[:12]}); a new purchase needs a new key",
+            operation_id=existing.operation_id,
+            idempotency_key=existing.idempotency_key,
+        )
+
+
+def rolled_back(existing: Operation) -> OperationRolledBackError:
+    """Return the refusal of a key whose operation was reversed."""
+    return OperationRolledBackError(
+        "this operation was reversed after an account mismatch and pays nothing any more; "
+        "use a new idempotency key once the incident is closed",
+        operation_id=existing.operation_id,
+        idempotency_key=existing.idempotency_key,
+    )
+
+
+def at_work(existing: Operation) -> OperationInProgressError:
+    """Return the refusal while another call is at work on the same key."""
+    return OperationInProgressError(
+        "another call is at work on this idempotency key; try again when it has ended",
+        money_moved="unknown",
+        operation_id=existing.operation_id,
+        idempotency_key=existing.idempotency_key,
+    )
+
+
+def taken_up(operation: Operation) -> OperationInProgressError:
+    """Return the refusal for the slower of two that took up an operation."""
+    return OperationInProgressError(
+        "another process has just taken up this operation; try again when it has ended",
+        money_moved="unknown",
+        operation_id=operation.operation_id,
+        idempotency_key=operation.idempotency_key,
+    )
+
+
+def duplicate(existing: Operation) -> OperationInProgressError:
+    """Return the refusal of a keyless call while one like it is unsettled."""
+    return OperationInProgressError(
+        f"operation {existing.operation_id} of {existing.bot_id} asked for the same and is "
+        f"{existing.state}: a second one could pay twice. Call again with idempotency_key="
+        f"{existing.idempotency_key!r} to continue it, or settle it with recover()",
+        money_moved="unknown",
+        operation_id=existing.operation_id,
+        idempotency_key=existing.idempotency_key,
+    )
+
+
+def ended(operation: Operation, body: Mapping[str, Any]) -> RequestRejectedError:
+    """Return the error for an object that Stripe accepted and that ended without an effect."""
+    return RequestRejectedError(
+        f"Stripe answered that {body.get('object')} {body.get('id')} is {body.get('status')}: "
+        "nothing was taken by it; calling again starts a new attempt",
+        operation_id=operation.operation_id,
+        idempotency_key=operation.idempotency_key,
+    )
+
+
+def not_recorded(operation: Operation, reason: str, *, begun: bool) -> LedgerUnavailableError:
+    """Return the refusal to send a step that could not be written down; `begun`: others were."""
+    return LedgerUnavailableError(
+        f"the next step could not be recorded, so it was not sent: {reason}. Call again with the "
+        "same idempotency key once the ledger can be written",
+        money_moved="unknown" if begun else "no",
+        operation_id=operation.operation_id,
+        idempotency_key=operation.idempotency_key,
+    )
