@@ -1,0 +1,135 @@
+"""Tell people and programs what needs them: logging always, sinks and addresses where given."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Literal
+
+from stripe_billing_router.errors import ConfigurationError
+from stripe_billing_router.redaction import redact, strip_secrets
+from stripe_billing_router.secret import Secret
+
+Severity = Literal["info", "warning", "error", "critical"]
+Sink = Callable[[str, str, str, dict[str, Any]], object]
+
+_LEVELS: Final = {
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "critical": logging.CRITICAL,
+}
+
+# How long an operation waits for notifications to be handed over; they go on behind it.
+_PATIENCE_S: Final = 3.0
+
+_log = logging.getLogger("stripe_billing_router.alerts")
+
+
+class Alerts:
+    """Send alerts to the log, to registered sinks and to notification addresses.
+
+    A sink is called as `sink(kind, severity, message, context)`. One that raises is logged and
+    stops neither the others nor the operation: an alert must not cost a payment its record.
+    Secrets are masked in everything that is sent.
+
+    Args:
+        urls: Apprise addresses (`mailto://…`, `slack://…`); they need the extra `alerts`.
+    """
+
+    def __init__(self, urls: Sequence[Secret] = ()) -> None:
+        self._sinks: list[Sink] = []
+        self._sent_once: set[str] = set()
+        self._lock = threading.Lock()
+        self._notify = _notifier(urls) if urls else None
+
+    def register_alert_sink(self, sink: Sink) -> None:
+        """Call `sink(kind, severity, message, context)` for every alert from now on."""
+        if not callable(sink):
+            raise ConfigurationError("An alert sink must be callable.")
+        with self._lock:
+            self._sinks.append(sink)
+
+    def send(
+        self,
+        kind: str,
+        severity: Severity,
+        message: str,
+        context: Mapping[str, Any] | None = None,
+        *,
+        once_key: str | None = None,
+    ) -> None:
+        """Send one alert; never raises.
+
+        `once_key` names a condition that lasts: while it does, only the first alert with that key
+        is sent. `over` ends it.
+        """
+        with self._lock:
+            if once_key is not None:
+                if once_key in self._sent_once:
+                    return
+                self._sent_once.add(once_key)
+            sinks = list(self._sinks)
+        message = redact(message)
+        facts: dict[str, Any] = strip_secrets(dict(context or {}))
+        _log.log(_LEVELS.get(severity, logging.ERROR), "%s: %s %s", kind, message, facts)
+        for sink in sinks:
+            self._call(sink, kind, severity, message, facts)
+        if self._notify is not None:
+            _within(_PATIENCE_S, lambda: self._notify_people(kind, severity, message))
+
+    def over(self, once_key: str) -> None:
+        """Forget that `once_key` was sent: its condition has ended, and may begin again."""
+        with self._lock:
+            self._sent_once.discard(once_key)
+
+    @staticmethod
+    def _call(sink: Sink, kind: str, severity: str, message: str, facts: dict[str, Any]) -> None:
+        failed = ""
+        try:
+            # Each sink has its own copy: what one changes, the next must not be told.
+            sink(kind, severity, message, strip_secrets(facts))
+        except Exception as error:  # noqa: BLE001 - A sink is foreign code.
+            failed = type(error).__name__
+        if failed:
+            _log.error("an alert sink failed with %s on %s; the alert stands above", failed, kind)
+
+    def _notify_people(self, kind: str, severity: str, message: str) -> None:
+        failed = "no success"
+        try:
+            if self._notify is not None and self._notify(f"[{severity}] {kind}", message):
+                return
+        except Exception as error:  # noqa: BLE001 - Foreign code that talks to foreign servers.
+            failed = type(error).__name__
+        _log.error("an alert could not be sent out (%s): %s; it stands above", failed, kind)
+
+
+def _within(seconds: float, work: Callable[[], None]) -> None:
+    # A daemon, so that a server that never answers cannot keep the process from ending; waited for,
+    # so that a process that ends at once still gets its alert out.
+    thread = threading.Thread(target=work, name="stripe_billing_router-alert", daemon=True)
+    thread.start()
+    thread.join(seconds)
+
+
+def _notifier(urls: Sequence[Secret]) -> Callable[[str, str], bool]:
+    """Return a function that sends a title and a body to every address.
+
+    Raises:
+        ConfigurationError: Apprise is not installed, or does not understand an address. A router
+            whose alerts reach nobody must not start.
+    """
+    try:
+        import apprise  # noqa: PLC0415 - An extra, and slow to import.
+    except ImportError:
+        raise ConfigurationError(
+            "Alert addresses are set (STRIPE_ALERT_URLS), but Apprise is not installed. Install "
+            "stripe_billing_router[alerts], or unset them."
+        ) from None
+    people = apprise.Apprise()
+    for number, url in enumerate(urls, start=1):
+        if not people.add(url.reveal()):
+            # Not repeated: such an address usually holds a token.
+            raise ConfigurationError(f"Alert address number {number} is none that Apprise knows.")
+    return lambda title, body: bool(people.notify(title=title, body=body))
