@@ -28,8 +28,8 @@ VOCABULARY = {
 }  # fmt: skip
 # Plain data that the engine hands to an adapter, or gets from one: types, no decisions.
 SHAPES = {"domain", "domain.calls", "domain.leases", "domain.outcomes"}
-# Names and ids are words too: the models and the routing file check them as `domain` does.
-WORDS = "domain.identifiers"
+# Names, ids and the form of a key are words too: whatever reads one in checks it as `domain` does.
+WORDS = {"domain.identifiers", "domain.keys"}
 # What stands above everything else: nobody may import it but those named.
 TOP = {
     "": {"cli", "testing", "__main__"},  # `__init__`, the public names
@@ -167,7 +167,7 @@ def wrong_direction(importer: str, imported: str) -> str:
     here, there = layer(importer), layer(imported)
     if there in TOP and here != there and here not in TOP[there]:
         return f"only {sorted(TOP[there])} may import {there or PACKAGE}"
-    if imported == WORDS and here in {"models", "adapters"}:
+    if imported in WORDS and here in {"models", "adapters"}:
         return ""
     if here in VOCABULARY and there not in VOCABULARY:
         return f"vocabulary imports only vocabulary, not {imported}"

@@ -6,6 +6,7 @@ import ast
 import contextlib
 import os
 import secrets
+import shutil
 import stat
 import subprocess
 from collections.abc import Mapping
@@ -163,18 +164,20 @@ def _refuse_version_control(path: Path) -> None:
 
 
 def _git(path: Path, *arguments: str) -> int:
-    # Git's variables could point it at another repository than the one that the file is in.
-    environment = {name: text for name, text in os.environ.items() if not name.startswith("GIT_")}
+    git = shutil.which("git")
+    if git is None:
+        # Nobody knows then: neither answer that is waited for is given, and the path is refused.
+        return 127
     try:
-        return subprocess.run(  # noqa: S603 - Fixed words and a file name after `--`.
-            ["git", "-C", str(path.parent), *arguments],  # noqa: S607 - Whatever git is there.
-            env=environment,
+        return subprocess.run(  # noqa: S603 - Fixed words, and a file name after `--`.
+            [git, "-C", str(path.parent), *arguments],
+            # Git's own variables could point it at another repository than the file is in.
+            env={},
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            stdin=subprocess.DEVNULL,
             timeout=30,
             check=False,
         ).returncode
     except (OSError, subprocess.TimeoutExpired):
-        # Without git nobody knows; neither answer above is given then, and the path is refused.
         return 127

@@ -11,7 +11,7 @@ import stripe
 
 from stripe_billing_router.adapters.stripe_errors import failure_of
 from stripe_billing_router.adapters.stripe_methods import METHODS, RESERVED_PARAMS, Method
-from stripe_billing_router.adapters.transport import PooledTransport
+from stripe_billing_router.adapters.stripe_transport import PooledTransport
 from stripe_billing_router.domain.calls import (
     CallFailedError,
     Failure,
