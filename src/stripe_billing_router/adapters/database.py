@@ -1,0 +1,279 @@
+"""The database behind journal and ledger: connections, transactions, and what its errors mean.
+
+SQLite (one host, local disk) or PostgreSQL (many hosts), through SQLAlchemy Core. A unit of work
+is a function of a connection that `run` calls in one transaction. It may be called again, also
+after a commit whose reply was lost, so it must recognise its own writes.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import stat
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+
+from ..errors import ConfigurationError
+from . import schema
+from .storage_errors import DatabaseAwayError, DatabaseRefusedError
+
+T = TypeVar("T")
+
+# How long a statement waits for another's lock. A call gives up within 20 s in all, and commits
+# twice; whoever holds the lock for this long is stuck, not busy.
+LOCK_WAIT_S: Final = 8.0
+CONNECT_TIMEOUT_S: Final = 5
+# Deadlocks and serialization failures end within a few tries: each try lets one of them through.
+MAX_TRIES: Final = 8
+FIRST_PAUSE_S: Final = 0.005
+
+# SQLSTATE: the same work done again may succeed at once.
+_TRY_AGAIN: Final = frozenset({"40001", "40P01"})
+# SQLSTATE: reported as a programming error, but it is the server that is not as it should be:
+# missing privilege, table or schema.
+_OPERATIONAL: Final = frozenset({"42501", "42P01", "3F000"})
+
+# Connections made before a fork belong to the parent. The child must neither use nor close them
+# (closing tells the server goodbye, and lets SQLite drop locks), so it keeps them unused.
+_of_the_parent: list[Any] = []
+
+
+class Database:
+    """One database. Nothing is opened before the first `run`; safe for threads and after a fork."""
+
+    def __init__(self, url: str, *, lock_wait_s: float = LOCK_WAIT_S) -> None:
+        self._url = _parsed(url)
+        self._lock_wait_s = lock_wait_s
+        self.is_sqlite = self._url.get_backend_name() == "sqlite"
+        self.dialect_name = "sqlite" if self.is_sqlite else "postgresql"
+        self._file = Path(str(self._url.database)) if self.is_sqlite else None
+        self._schema_is_current = False
+        self._start()
+
+    def __repr__(self) -> str:
+        return f"<Database {self.description}>"
+
+    @property
+    def description(self) -> str:
+        """Name the database for a person, without user, password or options."""
+        if self._file is not None:
+            return f"SQLite {self._file}"
+        return f"PostgreSQL {self._url.database or ''} at {self._url.host or 'its default host'}"
+
+    def run(self, work: Callable[[sa.Connection], T], *, write: bool = True) -> T:
+        """Call `work` in one transaction and commit it.
+
+        Raises:
+            DatabaseAwayError: the database cannot do it now.
+            DatabaseRefusedError: it does not take the statement or its values.
+            ConfigurationError: its schema is newer than this package.
+        """
+        for tries in range(1, MAX_TRIES + 1):
+            try:
+                if not self._schema_is_current:
+                    self._prepare_schema()
+                with self.transaction(write=write) as connection:
+                    return work(connection)
+            except exc.DBAPIError as error:
+                if tries == MAX_TRIES or not _is_worth_another_try(error, tries):
+                    self._schema_is_current = False
+                    raise self._translated(error) from None
+                time.sleep(random.uniform(0.5, 1.5) * FIRST_PAUSE_S * 2**tries)  # noqa: S311
+            except (UnicodeError, OverflowError) as error:
+                # SQLite's driver says so of text and numbers that it cannot bind.
+                message = f"{self.description}: {type(error).__name__}"
+                raise DatabaseRefusedError(message) from None
+            except (exc.TimeoutError, OSError) as error:
+                raise DatabaseAwayError(f"{self.description}: {error}") from None
+        raise AssertionError("unreachable")
+
+    @contextmanager
+    def transaction(self, *, write: bool = True) -> Iterator[sa.Connection]:
+        """Open one transaction; commit it at the end, or roll it back. Errors are SQLAlchemy's."""
+        if self._pid != os.getpid():
+            _of_the_parent.append((self._engine, self._finalizer))
+            self._finalizer.detach()
+            self._start()
+        if self._file is not None:
+            self._expect_same_file(self._file)
+        if not (self.is_sqlite and write):
+            with self._reader.begin() as connection:
+                yield connection
+            return
+        # SQLite has one writer. Threads queue here, in order, instead of polling its file lock.
+        if not self._writing.acquire(timeout=self._lock_wait_s):
+            raise DatabaseAwayError(f"{self.description}: locked for {self._lock_wait_s:g} s")
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        finally:
+            self._writing.release()
+
+    def close(self) -> None:
+        """Close the connections; the next use opens new ones."""
+        if self._pid == os.getpid():
+            self._engine.dispose()
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        self._pid = os.getpid()
+        self._writing = threading.Lock()
+        self._schema_is_current = False
+        self._file_id: tuple[int, int] | None = None
+        self._engine = self._new_engine()
+        self._reader = self._engine.execution_options(sbr_reads_only=True)
+        self._finalizer = weakref.finalize(self, _dispose, self._engine, self._pid)
+
+    def _new_engine(self) -> sa.Engine:
+        options: dict[str, Any] = {"hide_parameters": True, "pool_use_lifo": True}
+        if self.is_sqlite:
+            options["connect_args"] = {
+                "timeout": self._lock_wait_s,
+                "check_same_thread": False,  # The pool hands a connection to one thread at a time.
+                "isolation_level": None,  # We say BEGIN ourselves, to take the lock up front.
+            }
+            options |= {"pool_size": 4, "max_overflow": 28, "pool_timeout": self._lock_wait_s}
+        else:
+            options["connect_args"] = {"connect_timeout": CONNECT_TIMEOUT_S}
+            options |= {"pool_size": 8, "max_overflow": 24, "pool_timeout": self._lock_wait_s}
+        try:
+            engine = sa.create_engine(self._url, **options)
+        except ImportError as error:
+            raise ConfigurationError(
+                f"The ledger's database needs a driver that is not installed ({error.name}); "
+                "install stripe_billing_router[postgres]."
+            ) from None
+        if self.is_sqlite:
+            event.listen(engine, "connect", self._on_sqlite_connect)
+            event.listen(engine, "begin", _on_sqlite_begin)
+        else:
+            event.listen(engine, "connect", self._on_postgresql_connect)
+        return engine
+
+    def _on_sqlite_connect(self, connection: Any, _record: Any) -> None:
+        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+        if mode != "wal":
+            connection.execute("PRAGMA journal_mode=WAL")
+        # A commit is on the disk when it returns, also after a power cut.
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    def _on_postgresql_connect(self, connection: Any, _record: Any) -> None:
+        wait_ms = int(self._lock_wait_s * 1000)
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET lock_timeout = {wait_ms}")
+            cursor.execute(f"SET statement_timeout = {2 * wait_ms}")
+        connection.commit()
+
+    def _prepare_schema(self) -> None:
+        if self._file is not None:
+            self._create_file(self._file)
+        with self.transaction(write=False) as connection:
+            current = schema.is_current(connection)
+        if not current:
+            with self.transaction() as connection:
+                schema.upgrade(connection)
+        self._schema_is_current = True
+
+    def _create_file(self, path: Path) -> None:
+        """Make the file for its owner only, before SQLite makes it readable for others."""
+        if self._file_id is not None:
+            return
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except FileExistsError:
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise DatabaseAwayError(f"{self.description} is not a file") from None
+        self._file_id = _identity(path)
+
+    def _expect_same_file(self, path: Path) -> None:
+        """Notice a database that was moved or replaced: writes to the old file would be lost.
+
+        One that vanished is not made anew by a running process: an empty journal would forget
+        every business key.
+        """
+        if self._file_id is None:
+            return
+        try:
+            identity = _identity(path)
+        except FileNotFoundError:
+            raise DatabaseAwayError(f"{self.description} has vanished") from None
+        if identity != self._file_id:
+            self._engine.dispose()
+            self._file_id = identity
+
+    def _translated(self, error: exc.DBAPIError) -> Exception:
+        # The first line says what; PostgreSQL's further ones show the row.
+        first_line = str(error.orig).partition("\n")[0]
+        message = f"{self.description}: {type(error.orig).__name__}: {first_line}"
+        if _is_refusal(error):
+            return DatabaseRefusedError(message)
+        return DatabaseAwayError(message)
+
+
+def _parsed(url: str) -> sa.URL:
+    """Return the URL with a driver we know; a relative SQLite path is fixed to this directory."""
+    try:
+        parsed = sa.make_url(url.replace("postgres://", "postgresql://", 1))
+    except (exc.ArgumentError, ValueError):
+        raise ConfigurationError(
+            "The ledger's database URL cannot be read; it looks like "
+            "sqlite:////var/lib/billing/ledger.db or postgresql://user@host/database."
+        ) from None
+    backend = parsed.get_backend_name()
+    if backend == "postgresql":
+        if parsed.drivername == "postgresql":
+            return parsed.set(drivername="postgresql+psycopg")
+        return parsed
+    if backend != "sqlite":
+        raise ConfigurationError(
+            f"The ledger cannot be kept in {backend!r}: use SQLite on one host, "
+            "PostgreSQL for several."
+        )
+    if parsed.database in {None, "", ":memory:"} or str(parsed.database).startswith("file:"):
+        raise ConfigurationError(
+            "The ledger's SQLite database must be a plain file: one in memory is gone with the "
+            "process, and with it every business key."
+        )
+    return parsed.set(database=str(Path(str(parsed.database)).absolute()))
+
+
+def _on_sqlite_begin(connection: sa.Connection) -> None:
+    reads_only = connection.get_execution_options().get("sbr_reads_only", False)
+    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+
+def _is_worth_another_try(error: exc.DBAPIError, tries: int) -> bool:
+    # A connection that died in the pool is replaced by a new one, and that is tried as well.
+    return _sqlstate(error) in _TRY_AGAIN or (error.connection_invalidated and tries <= 2)
+
+
+def _is_refusal(error: exc.DBAPIError) -> bool:
+    kinds = (exc.IntegrityError, exc.ProgrammingError, exc.DataError, exc.NotSupportedError)
+    return isinstance(error, kinds) and _sqlstate(error) not in _OPERATIONAL
+
+
+def _sqlstate(error: exc.DBAPIError) -> str | None:
+    return getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def _dispose(engine: sa.Engine, pid: int) -> None:
+    if pid == os.getpid():
+        engine.dispose()
+    else:
+        _of_the_parent.append(engine)

@@ -1,0 +1,159 @@
+"""Bring the spill back into the database, each record exactly once.
+
+Every import is safe to repeat: rows and freezes by their primary keys, operations by asking which
+state is further on. The files are emptied only after the commit, so a crash in between repeats
+the import and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Final
+
+import sqlalchemy as sa
+
+from ..operation import Operation, State
+from .database import Database
+from .freezes import Freezes
+from .journal import Journal
+from .ledger import Ledger
+from .spool import Entry, Spool
+from .storage_errors import DatabaseRefusedError
+
+BATCH_LINES: Final = 200
+
+# Within one attempt, which state is further on. An effect that was seen outranks a failure that
+# was seen: to believe the failure would allow a second payment.
+_RANK: Final = {
+    State.PENDING: 0,
+    State.UNKNOWN: 0,
+    State.AWAITING_APPROVAL: 0,
+    State.OPEN: 1,
+    State.DENIED: 2,
+    State.FAILED: 2,
+    State.SUCCEEDED: 3,
+    State.ROLLING_BACK: 4,
+    State.ROLLED_BACK: 5,
+}
+
+
+@dataclass(slots=True)
+class DrainReport:
+    """What came back: counts of records that the database did not have yet."""
+
+    operations: int = 0
+    rows: int = 0
+    freezes: int = 0
+    set_aside: int = 0
+    conflicts: list[str] = field(default_factory=list)  # operation ids
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.operations or self.rows or self.freezes or self.set_aside or self.conflicts
+        )
+
+
+class Drain:
+    """The way from the spill to the tables."""
+
+    def __init__(self, spool: Spool, database: Database, write_id: Callable[[], str]) -> None:
+        self._spool = spool
+        self._database = database
+        self._write_id = write_id
+        self._journal = Journal(database.dialect_name)
+        self._ledger = Ledger(database.dialect_name)
+        self._freezes = Freezes(database.dialect_name)
+
+    def run(self) -> DrainReport:
+        """Import everything that waits, then empty the spill.
+
+        Raises:
+            DatabaseAwayError: the database went away; the spill is as it was.
+            OSError: the spill cannot be read or emptied.
+        """
+        report = DrainReport()
+        with self._spool.locked():
+            entries = self._spool.entries()
+            while batch := list(islice(entries, BATCH_LINES)):
+                self._import_batch(batch, report)
+            if not self._spool.is_empty():
+                self._spool.clear()
+        return report
+
+    def _import_batch(self, batch: Sequence[Entry], report: DrainReport) -> None:
+        whole = [entry for entry in batch if not entry.is_torn]
+        for entry in batch:
+            if entry.is_torn:
+                self._set_aside(entry, report)
+        for part in self._acceptable_parts(whole, report):
+            _add(report, part)
+
+    def _acceptable_parts(
+        self, entries: Sequence[Entry], report: DrainReport
+    ) -> Iterator[DrainReport]:
+        """Import all at once; if the database refuses something, one by one, to find it."""
+        try:
+            yield self._database.run(lambda connection: self._import(connection, entries))
+            return
+        except DatabaseRefusedError:
+            if len(entries) == 1:
+                self._set_aside(entries[0], report)
+                return
+        for entry in entries:
+            yield from self._acceptable_parts([entry], report)
+
+    def _import(self, connection: sa.Connection, entries: Sequence[Entry]) -> DrainReport:
+        done = DrainReport()
+        for entry in entries:
+            if entry.operation is not None:
+                self._merge(connection, entry.operation, done)
+            for row in entry.rows:
+                done.rows += self._ledger.insert(connection, row)
+            for freeze in entry.freezes:
+                done.freezes += self._freezes.add(connection, freeze)
+        return done
+
+    def _merge(self, connection: sa.Connection, spilled: Operation, done: DrainReport) -> None:
+        while True:
+            if self._journal.insert(connection, spilled, self._write_id()):
+                done.operations += 1
+                return
+            found = self._journal.find(connection, spilled.operation_id)
+            if found is None:
+                continue
+            stored = found[0]
+            if not is_further(spilled, stored):
+                if spilled.state is State.SUCCEEDED and _RANK[stored.state] < _RANK[spilled.state]:
+                    done.conflicts.append(spilled.operation_id)
+                return
+            if stored.state is State.FAILED and spilled.attempt == stored.attempt:
+                done.conflicts.append(spilled.operation_id)
+            version = max(spilled.version, stored.version + 1)
+            merged = replace(spilled, version=version)
+            if self._journal.update(
+                connection, merged, expected=stored.version, write_id=self._write_id()
+            ):
+                done.operations += 1
+                return
+
+    def _set_aside(self, entry: Entry, report: DrainReport) -> None:
+        self._spool.set_aside(entry.text)
+        report.set_aside += 1
+
+
+def is_further(spilled: Operation, stored: Operation) -> bool:
+    """Tell whether the spilled state replaces the one in the database."""
+    return _progress(spilled) > _progress(stored)
+
+
+def _progress(operation: Operation) -> tuple[int, int, int]:
+    return operation.attempt, _RANK[operation.state], operation.version
+
+
+def _add(total: DrainReport, part: DrainReport) -> None:
+    total.operations += part.operations
+    total.rows += part.rows
+    total.freezes += part.freezes
+    total.conflicts += part.conflicts

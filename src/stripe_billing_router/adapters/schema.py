@@ -1,0 +1,187 @@
+"""The tables, and how a database gets them.
+
+`stripe_ledger` is what finance reads: exactly ten columns. `stripe_operations` is the journal,
+`stripe_freezes` the standing orders to stop. Migrations in `../migrations` make them; the tables
+here say the same in the form that statements are built from, and a test compares the two.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from ..errors import ConfigurationError
+from ..operation import MONEY_ACTIONS, State
+
+# The newest migration. What a database says in VERSION_TABLE is compared with it, so that
+# Alembic is only imported where there is something to do.
+HEAD: Final = "0001"
+VERSION_TABLE: Final = "stripe_schema_version"
+MIGRATIONS: Final = Path(__file__).resolve().parent.parent / "migrations"
+
+# An arbitrary number that stands for "the schema of this package" among PostgreSQL's advisory
+# locks.
+_UPGRADE_LOCK: Final = 7_289_315_001
+
+# Not settled, so that an equal intent without a key has to wait. Written out, because a partial
+# index is only used by a query that repeats its condition word for word.
+UNSETTLED_SQL: Final = (
+    f"state IN ('{State.PENDING}', '{State.UNKNOWN}', '{State.AWAITING_APPROVAL}')"
+)
+MONEY_SQL: Final = (
+    "error = 0 AND action_type IN (" + ", ".join(f"'{action}'" for action in MONEY_ACTIONS) + ")"
+)
+
+
+class ExactDecimal(sa.types.TypeDecorator[Decimal]):
+    """An exact decimal: NUMERIC in PostgreSQL; text in SQLite, whose numbers are binary."""
+
+    impl = sa.Numeric
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        """Return the column type of `dialect`."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(sa.Text())
+        return dialect.type_descriptor(sa.Numeric())
+
+    def process_bind_param(self, value: Decimal | None, dialect: sa.Dialect) -> Any:
+        """Write all digits and no exponent."""
+        if value is None or dialect.name != "sqlite":
+            return value
+        return format(value, "f")
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Decimal | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Read what was written, digit for digit."""
+        return None if value is None else Decimal(value)
+
+
+metadata: Final = sa.MetaData()
+
+ledger: Final = sa.Table(
+    "stripe_ledger",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("action_type", sa.Text, nullable=False),
+    sa.Column("amount", ExactDecimal),
+    sa.Column("currency", sa.Text),
+    sa.Column("timestamp_ms", sa.BigInteger, nullable=False),
+    sa.Column("user_email", sa.Text),
+    sa.Column("bot_id", sa.Text),
+    sa.Column("destination_account", sa.Text),
+    sa.Column("raw_event_json", sa.Text, nullable=False),
+    sa.Column("error", sa.Integer, nullable=False),
+    sa.CheckConstraint("error IN (0, 1)", name="stripe_ledger_error"),
+    sa.CheckConstraint("action_type <> ''", name="stripe_ledger_action_type"),
+    sa.Index("stripe_ledger_by_bot", "bot_id", "timestamp_ms", "id"),
+    sa.Index("stripe_ledger_by_time", "timestamp_ms", "id"),
+)
+
+operations: Final = sa.Table(
+    "stripe_operations",
+    metadata,
+    sa.Column("operation_id", sa.Text, primary_key=True),
+    sa.Column("bot_id", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("idempotency_key", sa.Text, nullable=False),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("request_fingerprint", sa.Text, nullable=False),
+    sa.Column("plan", sa.Text, nullable=False),
+    sa.Column("steps", sa.Text, nullable=False),
+    sa.Column("result", sa.Text),
+    sa.Column("error_code", sa.Text),
+    sa.Column("error_message", sa.Text),
+    sa.Column("lease_owner", sa.Text),
+    sa.Column("lease_until_ms", sa.BigInteger, nullable=False),
+    sa.Column("created_ms", sa.BigInteger, nullable=False),
+    sa.Column("updated_ms", sa.BigInteger, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    # Names the commit that wrote the row, so that its author knows it again when the reply to
+    # COMMIT was lost.
+    sa.Column("write_id", sa.Text, nullable=False),
+    sa.Index("stripe_operations_by_state", "state", "created_ms"),
+    sa.Index("stripe_operations_by_bot", "bot_id", "created_ms"),
+    sa.Index("stripe_operations_by_time", "created_ms"),
+    sa.Index(
+        "stripe_operations_unsettled",
+        "bot_id",
+        "fingerprint",
+        sqlite_where=sa.text(UNSETTLED_SQL),
+        postgresql_where=sa.text(UNSETTLED_SQL),
+    ),
+    sa.Index(
+        "stripe_operations_unsettled_request",
+        "bot_id",
+        "request_fingerprint",
+        sqlite_where=sa.text(UNSETTLED_SQL),
+        postgresql_where=sa.text(UNSETTLED_SQL),
+    ),
+)
+
+freezes: Final = sa.Table(
+    "stripe_freezes",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("pattern", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("created_ms", sa.BigInteger, nullable=False),
+    sa.Column("lifted_ms", sa.BigInteger),
+    sa.Column("lifted_by", sa.Text),
+)
+
+
+def object_id_sql(dialect_name: str) -> str:
+    """Return the expression for the id of the Stripe object in a ledger row, as it is indexed."""
+    if dialect_name == "sqlite":
+        return "json_extract(raw_event_json, '$.id')"
+    return "((raw_event_json)::jsonb ->> 'id')"
+
+
+def is_current(connection: sa.Connection) -> bool:
+    """Tell whether the schema is what this package needs.
+
+    Raises:
+        ConfigurationError: it was made by a newer version of this package.
+    """
+    version = _version(connection)
+    if version is not None and version > HEAD:
+        raise ConfigurationError(
+            f"The ledger's database has schema {version}, this package knows up to {HEAD}: "
+            "update stripe_billing_router on this host."
+        )
+    return version == HEAD
+
+
+def upgrade(connection: sa.Connection) -> None:
+    """Bring the schema up to date, within the caller's writing transaction.
+
+    Processes that start at once wait here for each other, and then find nothing left to do.
+    SQLite's writing transaction is such a lock already.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
+    if is_current(connection):
+        return
+    from alembic import command  # noqa: PLC0415 - slow to import, and rarely needed
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, HEAD)
+
+
+def _version(connection: sa.Connection) -> str | None:
+    # The catalogue is asked first: in PostgreSQL a failed statement would end the transaction.
+    if not sa.inspect(connection).has_table(VERSION_TABLE):
+        return None
+    found = connection.execute(sa.text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608
+    versions = found.scalars().all()
+    return max(versions) if versions else None
