@@ -30,7 +30,7 @@ from .domain.identifiers import (
     refuse_stripe_keys,
     shown,
 )
-from .errors import BillingError, InputError, RouteKeyOverrideError, RoutingConfigError
+from .errors import BillingError, InputError, RoutingConfigError
 from .money import normalize_currency
 
 _LONGEST_TEXT: Final = 1000
@@ -182,11 +182,7 @@ class Route(BaseModel):
     if not TYPE_CHECKING:
 
         def __init__(self, /, **fields: Any) -> None:
-            refuse_stripe_keys(fields, "route")
-            try:
-                super().__init__(**fields)
-            except ValidationError as error:
-                raise _config_error("route", _problems(error, type(self))) from None
+            _fill(self, fields, "route")
 
 
 class RoutePatch(BaseModel):
@@ -231,13 +227,18 @@ def build_route(fields: Route | Mapping[str, Any], where: str) -> Route:
     """
     if isinstance(fields, Route):
         return fields
+    route = Route.__new__(Route)
+    _fill(route, _text_keys(fields, where), where)
+    return route
+
+
+def _fill(route: Route, fields: dict[str, Any], where: str) -> None:
+    """Validate the fields into a new route: `__init__`, with a path for the messages."""
+    refuse_stripe_keys(fields, where)
     try:
-        return Route(**_text_keys(fields, where))
-    except RouteKeyOverrideError:
-        refuse_stripe_keys(fields, where)  # Raises again, with the route's own path.
-        raise
-    except RoutingConfigError as error:
-        raise _config_error(where, error.details["problems"]) from None
+        BaseModel.__init__(route, **fields)
+    except ValidationError as error:
+        raise _config_error(where, _problems(error, type(route))) from None
 
 
 def build_override(rule: OverrideRule | Mapping[str, Any]) -> OverrideRule:

@@ -104,7 +104,7 @@ def check_name(what: str, value: object) -> str:
     if isinstance(value, str) and _NAME.fullmatch(value):
         return value
     raise InvalidBotIdError(
-        f"{shown(value)} cannot name a {what}; use 1 to 100 ASCII letters, digits, '_', '.' and '-'"
+        f"{shown(value)} cannot name {_a(what)}; use 1 to 100 ASCII letters, digits, '_', '.' and '-'"
     )
 
 
@@ -138,7 +138,7 @@ def _id_problem(kind: str, value: object) -> str:
     wanted = " or ".join(f"{prefix}_…" for prefix in _PREFIXES[kind])
     expected = f"{_a(kind)} id ({wanted})"
     if not isinstance(value, str):
-        return f"{expected} is a text, not a {type(value).__name__}"
+        return f"{expected} is a text, not {_a(type(value).__name__)}"
     if not value:
         return f"{expected} is expected, and this one is empty"
     if len(value) > _LONGEST_ID:
@@ -157,7 +157,7 @@ def check_idempotency_key(key: object) -> str:
     Raises InputError. The bound is Stripe's for the keys that are made of it.
     """
     if not isinstance(key, str):
-        raise InputError(f"an idempotency key is a text, not a {type(key).__name__}")
+        raise InputError(f"an idempotency key is a text, not {_a(type(key).__name__)}")
     if (
         not 1 <= len(key) <= _LONGEST_KEY
         or not (key.isascii() and key.isprintable())
@@ -180,7 +180,9 @@ def check_metadata(metadata: object) -> dict[str, str]:
     if metadata is None:
         return {}
     if not isinstance(metadata, Mapping):
-        raise InputError(f"metadata is a mapping of text to text, not a {type(metadata).__name__}")
+        raise InputError(
+            f"metadata is a mapping of text to text, not {_a(type(metadata).__name__)}"
+        )
     if len(metadata) > _MOST_METADATA:
         raise InputError(f"metadata has at most {_MOST_METADATA} pairs, not {len(metadata)}")
     refuse_stripe_keys(metadata, "metadata")
@@ -203,7 +205,7 @@ def _metadata_value(key: object, value: object) -> str:
     if not isinstance(text, str):
         raise InputError(
             f"metadata value of {shown(key)} is a text or a whole number, "
-            f"not a {type(value).__name__}; convert it to the text that you want to read at Stripe"
+            f"not {_a(type(value).__name__)}; convert it to the text that you want to read at Stripe"
         )
     if not 1 <= len(text) <= _LONGEST_METADATA_VALUE:
         raise InputError(f"metadata value of {shown(key)} has {len(text)} characters, not 1 to 500")
@@ -245,12 +247,12 @@ def _key_problem(path: str, problem: str) -> str:
 def shown(value: object) -> str:
     """Return a short form of a value for an error message; only the type of what is no text."""
     if not isinstance(value, str):
-        return f"a {type(value).__name__}"
+        return _a(type(value).__name__)
     return repr(value) if len(value) <= _SHOWN else f"{value[:_SHOWN]!r}…"
 
 
 def _a(noun: str) -> str:
-    return f"{'an' if noun[0] in 'aei' else 'a'} {noun.replace('_', ' ')}"
+    return f"{'an' if noun[0] in 'aeio' else 'a'} {noun.replace('_', ' ')}"
 
 
 def _is_unicode(text: str) -> bool:

@@ -1,0 +1,263 @@
+"""Bot ids, Stripe ids, metadata and business keys: what passes, and what is refused and how."""
+
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stripe_billing_router.domain.identifiers import (
+    BotId,
+    check_id,
+    check_idempotency_key,
+    check_metadata,
+    check_name,
+    id_pattern,
+    parse_bot_id,
+    refuse_stripe_keys,
+)
+from stripe_billing_router.errors import (
+    InputError,
+    InvalidBotIdError,
+    InvalidIdentifierError,
+    RouteKeyOverrideError,
+    RoutingError,
+)
+
+names = st.text("abcXYZ019_.-", min_size=1, max_size=20)
+
+
+class TestBotIds:
+    def test_the_domain_defaults_to_stripe(self) -> None:
+        short = parse_bot_id("finance:finance_router_bot")
+        assert short == BotId("stripe", "finance", "finance_router_bot")
+        assert parse_bot_id("stripe:finance:finance_router_bot") == short
+        assert short.canonical == "finance:finance_router_bot"
+
+    def test_another_domain_stays_in_the_canonical_form(self) -> None:
+        assert parse_bot_id("adyen:finance:bot").canonical == "adyen:finance:bot"
+
+    @given(names, names, names)
+    def test_the_canonical_form_names_the_same_bot(
+        self, domain: str, category: str, bot: str
+    ) -> None:
+        parsed = parse_bot_id(f"{domain}:{category}:{bot}")
+        assert parsed == (domain, category, bot)
+        assert parse_bot_id(parsed.canonical) == parsed
+
+    @pytest.mark.parametrize(
+        "text",
+        ["", "bot", ":", "a:", ":b", "::", "a::b", ":a:b", "a:b:", "a:b:c:d", "a b:c", "a:b ",
+         " a:b", "a:b\n", "a\t:b", "a:b\0", "ä:b", "a:*", "a:?", "a:[b]", "a/b:c", "a:b,c:d",
+         "x" * 101 + ":b", "a:" + "x" * 101, "a:b" * 100_000, None, 5, b"a:b", ["a", "b"]],
+        ids=lambda text: repr(text)[:16],
+    )  # fmt: skip
+    def test_anything_else_is_refused(self, text: Any) -> None:
+        with pytest.raises(InvalidBotIdError, match="category:bot") as caught:
+            parse_bot_id(text)
+        assert isinstance(caught.value, RoutingError)
+        assert len(caught.value.message) < 300
+
+    @given(st.text())
+    def test_any_text_parses_to_its_parts_or_is_refused(self, text: str) -> None:
+        try:
+            parsed = parse_bot_id(text)
+        except InvalidBotIdError:
+            return
+        assert text.split(":") == [*parsed][3 - len(text.split(":")) :]
+        assert text.isascii()
+
+    @pytest.mark.parametrize("name", ["eu", "a-b.c_D9", "x" * 100])
+    def test_names_that_pass(self, name: str) -> None:
+        assert check_name("region", name) == name
+
+    @pytest.mark.parametrize("name", ["", "a:b", "a b", "é", "x" * 101, None, 1])
+    def test_names_that_do_not(self, name: Any) -> None:
+        with pytest.raises(InvalidBotIdError, match="cannot name a region"):
+            check_name("region", name)
+
+
+class TestStripeIds:
+    @pytest.mark.parametrize(
+        ("kind", "value"),
+        [
+            ("account", "acct_master"),
+            ("product", "prod_finance_router"),
+            ("price", "price_finance_standard"),
+            ("price", "plan_E1"),
+            ("customer", "cus_finance_default"),
+            ("payment_intent", "pi_test"),
+            ("payment_intent", "pi_3MtwBwLkdIwHu7ix28a3tqPa"),
+            ("payment", "pi_test"),
+            ("payment", "in_1"),
+            ("invoice", "in_1MtHbELkdIwHu7ixl4OzzPMv"),
+            ("payment_method", "pm_1"),
+            ("payment_method", "card_1"),
+            ("payment_method", "src_1"),
+            ("payment_method", "ba_1"),
+            ("charge", "ch_1"),
+            ("charge", "py_1"),
+            ("refund", "re_1"),
+            ("refund", "pyr_1"),
+            ("subscription", "sub_1"),
+            ("checkout_session", "cs_live_a1"),
+            ("product", "prod_top_secret_sauce"),
+            ("price", "price_" + "x" * 249),
+        ],
+    )
+    def test_ids_that_pass(self, kind: str, value: str) -> None:
+        assert check_id(kind, value) == value
+
+    @pytest.mark.parametrize(
+        ("kind", "value", "words"),
+        [
+            ("price", "prod_1", "'prod_1' is a product id where a price id (price_… or plan_…)"),
+            ("product", "price_1", "is a price id where a product id (prod_…) belongs"),
+            ("customer", "acct_1", "is an account id where a customer id (cus_…) belongs"),
+            ("account", "cus_1", "where an account id (acct_…) belongs"),
+            ("invoice", "pi_1", "where an invoice id (in_…) belongs"),
+            ("payment", "ch_1", "is a charge id where a payment id (pi_… or in_…) belongs"),
+            ("payment_method", "cus_1", "where a payment method id (pm_… or card_… or"),
+            ("price", "", "this one is empty"),
+            ("price", "price_", "'price_' is not a price id"),
+            ("price", "price", "is not a price id"),
+            ("price", "Price_1", "is not a price id"),
+            ("price", " price_1", "is not a price id"),
+            ("price", "price_1 ", "is not a price id"),
+            ("price", "price_1\n", "is not a price id"),
+            ("price", "price_1/../x", "is not a price id"),
+            ("price", "price_é", "is not a price id"),
+            ("price", "price_1-2", "is not a price id"),
+            ("price", "xprice_1", "is not a price id"),
+            ("price", "price_" + "x" * 250, "at most 255 characters, and this one has 256"),
+            ("price", None, "a price id (price_… or plan_…) is a text, not a NoneType"),
+            ("price", 5, "is a text, not an int"),
+            ("price", b"price_1", "is a text, not a bytes"),
+            ("payment_intent", "pi_1_secret_2", "this is a client secret"),
+            ("payment", "pi_1_secret_2", "this is a client secret"),
+            ("checkout_session", "cs_1_secret_2", "this is a client secret"),
+        ],
+        ids=lambda value: repr(value)[:24],
+    )
+    def test_ids_that_do_not(self, kind: str, value: Any, words: str) -> None:
+        with pytest.raises(InvalidIdentifierError) as caught:
+            check_id(kind, value)
+        assert words in caught.value.message
+
+    @pytest.mark.parametrize("kind", ["price", "payment_intent", "customer", "account"])
+    def test_a_key_in_the_place_of_an_id_is_not_repeated(self, kind: str) -> None:
+        for secret in ("sk_live_51Habc", "rk_live_abcdef", "pi_1_secret_abc", "whsec_abcdef"):
+            with pytest.raises(InvalidIdentifierError) as caught:
+                check_id(kind, secret)
+            assert secret not in str(caught.value)
+
+    def test_the_pattern_is_the_one_that_editors_check(self) -> None:
+        assert id_pattern("price") == "^(?:price|plan)_[A-Za-z0-9_]+$"
+
+
+class TestIdempotencyKeys:
+    @pytest.mark.parametrize("key", ["a", "order-1", "run 7 step 2", "~!@#", "x" * 255])
+    def test_keys_that_pass(self, key: str) -> None:
+        assert check_idempotency_key(key) == key
+
+    @pytest.mark.parametrize(
+        "key",
+        ["", " ", " a", "a ", "a\n", "a\tb", "é", "x" * 256, "\x7f", "\0", None, 1, b"a"],
+        ids=lambda key: repr(key)[:10],
+    )
+    def test_keys_that_do_not(self, key: Any) -> None:
+        with pytest.raises(InputError, match="idempotency key"):
+            check_idempotency_key(key)
+
+
+class TestMetadata:
+    def test_whole_numbers_become_text(self) -> None:
+        assert check_metadata({"order": 7, "run": "a b"}) == {"order": "7", "run": "a b"}
+
+    def test_none_is_none_and_any_mapping_will_do(self) -> None:
+        assert check_metadata(None) == {}
+        assert check_metadata(MappingProxyType({"a": "b"})) == {"a": "b"}
+
+    def test_the_largest_that_pass(self) -> None:
+        largest = {f"{'k' * 38}{number}": "v" * 500 for number in range(10, 50)}
+        assert check_metadata(largest) == largest
+
+    def test_a_bot_may_be_called_task_live(self) -> None:
+        assert check_metadata({"run": "task_live_2", "monkey": "x", "keys": "1"})
+
+    @pytest.mark.parametrize(
+        ("metadata", "words"),
+        [
+            ([("a", "b")], "is a mapping"),
+            ("text", "is a mapping"),
+            ({str(number): "x" for number in range(41)}, "at most 40 pairs, not 41"),
+            ({"": "x"}, "text of 1 to 40"),
+            ({"k" * 41: "x"}, "text of 1 to 40"),
+            ({1: "x"}, "text of 1 to 40"),
+            ({"a[b]": "x"}, "square bracket"),
+            ({"a]": "x"}, "square bracket"),
+            ({"a\n": "x"}, "control character"),
+            ({"sbr_operation": "x"}, "the router's own"),
+            ({"SBR_x": "x"}, "the router's own"),
+            ({"a": ""}, "0 characters, not 1 to 500"),
+            ({"a": "v" * 501}, "501 characters"),
+            ({"a": True}, "not a bool"),
+            ({"a": 1.5}, "not a float"),
+            ({"a": None}, "not a NoneType"),
+            ({"a": {"b": "c"}}, "not a dict"),
+            ({"a": 1 << 64}, "not an int"),
+            ({"a": "\0"}, "UTF-8"),
+            ({"a": "\ud800"}, "UTF-8"),
+        ],
+        ids=lambda value: repr(value)[:24],
+    )
+    def test_what_stripe_or_the_router_cannot_keep_is_refused(
+        self, metadata: Any, words: str
+    ) -> None:
+        with pytest.raises(InputError) as caught:
+            check_metadata(metadata)
+        assert words in caught.value.message
+
+
+class TestStripeKeys:
+    @pytest.mark.parametrize(
+        "name",
+        ["secret_key", "public_key", "SECRET_KEY", "secretKey", "Public-Key", "stripe_secret_key",
+         "api_key", "apikey", "publishable_key", "private_key", "restricted_key", "stripe_key",
+         "secret_keys", "stripe_secret", "secret key", "secret_key_id"],
+    )  # fmt: skip
+    @pytest.mark.parametrize("value", ["x", "", None, {}])
+    def test_a_field_that_names_a_key_is_refused_whatever_it_holds(
+        self, name: str, value: Any
+    ) -> None:
+        with pytest.raises(RouteKeyOverrideError, match=r"route.* names a Stripe key"):
+            refuse_stripe_keys({name: value}, "route")
+        with pytest.raises(RouteKeyOverrideError):
+            refuse_stripe_keys({"a": [{"b": {name: value}}]}, "route")
+        with pytest.raises(RouteKeyOverrideError):
+            check_metadata({name: "x"})
+
+    @pytest.mark.parametrize(
+        "secret",
+        ["sk_live_51H", "rk_live_abc", "pk_live_x", "sk_test_x", "sk_org_live_x", "whsec_abc",
+         "my key is sk_live_51H!"],
+    )  # fmt: skip
+    def test_a_key_as_a_value_is_refused_and_not_repeated(self, secret: str) -> None:
+        for value in (secret, [secret], {"a": secret}, ({"b": {secret}},), frozenset({secret})):
+            with pytest.raises(RouteKeyOverrideError) as caught:
+                refuse_stripe_keys({"description": value}, "route")
+            assert "route.description" in caught.value.message
+            assert secret not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "value", ["plain", 5, None, {"key": "x"}, {"monkey": "sk_live"}, {"task": "ask_live_2"}, []]
+    )
+    def test_what_is_no_key_passes(self, value: Any) -> None:
+        refuse_stripe_keys({"a": value}, "route")
+
+    def test_what_is_nested_without_end_is_refused(self) -> None:
+        endless: list[Any] = []
+        endless.append(endless)
+        with pytest.raises(InputError, match="16 levels"):
+            refuse_stripe_keys(endless, "route")
