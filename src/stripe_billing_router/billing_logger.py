@@ -54,14 +54,17 @@ def log_event(
         raw_event_json=_raw(raw_event_json),
         error=1 if error else 0,
     )
-    if writer is None:
-        get_router().records.log(row)
-    else:
+    if writer is not None:
         writer(row)
+    elif not get_router().records.log(row):
+        raise InputError(
+            f"the ledger has a {row.action_type} row for this Stripe object already; money is "
+            "written once"
+        )
     return row.id
 
 
-def _action_type(value: str) -> str:
+def _action_type(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise InputError(f"action_type must be a word such as 'charge', not {value!r}")
     return value

@@ -195,6 +195,8 @@ class Engine:
             raise self._fail(
                 run, self._error(run.operation, definite.failure, Effect.NONE)
             ) from None
+        except KeyAccountMismatchError as wrong_key:
+            raise self._fail(run, wrong_key) from None
         except _NOT_SETTLED_HERE:
             raise
         except BillingError as refused:

@@ -62,7 +62,7 @@ class BillingRouter:
         self._customers = CustomerCache(self.settings.customer_cache_s)
         around = Surroundings(_now_ms, time.sleep, current_process, is_alive)
         self.records = Records(
-            self.settings.ledger_url,
+            self._ledger_url(),
             self.settings.ledger_dir,
             now_ms=_now_ms,
             database_away=self.settings.database_away,
@@ -87,6 +87,12 @@ class BillingRouter:
             lease_s=self.settings.lease_s,
             on_reply=self._customers.note,
         )
+
+    def _ledger_url(self) -> str:
+        """Return the database's address: by default one SQLite file beside the spill."""
+        if self.settings.ledger_url is not None:
+            return self.settings.ledger_url.reveal()
+        return f"sqlite:///{self.settings.ledger_dir.resolve() / 'stripe_ledger.db'}"
 
     # Keys.
 
