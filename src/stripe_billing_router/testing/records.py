@@ -1,0 +1,66 @@
+"""What a sandbox remembers for assertions: the requests it got, and the money it moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """One request, as it arrived, and what became of it.
+
+    Attributes:
+        status: of the answer that was made, even if it was lost on its way; None while it runs,
+            and for a refused connection.
+        account: whose key it came with, if the key is known.
+        fault: the kind of fault that it met, if any.
+        replayed: whether the answer came from the idempotency layer.
+    """
+
+    method: str
+    path: str
+    params: dict[str, Any] = field(repr=False)
+    idempotency_key: str | None
+    request_id: str
+    status: int | None = None
+    account: str | None = None
+    fault: str | None = None
+    replayed: bool = False
+
+    @property
+    def arrived(self) -> bool:
+        """Whether Stripe would have seen it at all."""
+        return self.fault != "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Money that moved: a captured charge, or a refund that is not failed.
+
+    `amount_minor` is positive for both. `payment_intent` and `metadata` tell what it belongs to.
+    """
+
+    kind: Literal["charge", "refund"]
+    id: str
+    amount_minor: int
+    currency: str
+    payment_intent: str | None
+    metadata: Mapping[str, str]
+    created: int
+    account: str
+
+
+@dataclass(slots=True)
+class SandboxResponse:
+    """An answer, and whether it gets to the client.
+
+    `delivery` is `whole`; `refused`: no connection, nothing executed; `lost`: executed, and the
+    connection dropped instead of an answer; `truncated`: it breaks in the middle of the body.
+    """
+
+    status: int
+    headers: dict[str, str]
+    body: bytes = field(repr=False)
+    delivery: Literal["whole", "refused", "lost", "truncated"] = "whole"
