@@ -24,7 +24,7 @@ _SECRET: Final = re.compile(
     r"|\bs\.[A-Za-z0-9]{20,}"
     r"|(?i:\bbearer\s+)[^\s\"',;]+"
     r"|(?i:\bbasic\s+)[A-Za-z0-9+/]{12,}=*"
-    r"|(?<=://)[^\s/@:]*:[^\s/@]+(?=@))"
+    r"|(?<=://)[^\s/@:\"]*:[^\s/@\"]+(?=@))"
 )
 
 # Every match of the above holds one of these. Looking for them first makes most texts, of which an

@@ -19,6 +19,7 @@ from stripe_billing_router.domain.calls import (
     Reply,
     StripeCall,
 )
+from stripe_billing_router.redaction import redact
 from stripe_billing_router.secret import Secret
 
 # The version of Stripe's API that the flows are written for, sent with every request whatever
@@ -137,8 +138,8 @@ class _Seam(stripe.HTTPClient):
     - The real key replaces the placeholder.
     - Only the headers that we use go up. `Stripe-Notice` does not: under `-W error` the SDK would
       turn it into an exception after the payment succeeded.
-    - The answer's text goes up as `_Unprintable`, so that the SDK's own logging, which
-      `STRIPE_LOG=debug` turns on, cannot write out client secrets.
+    - The answer's text goes up as `_Unprintable`, and an error's text masked as well, because the
+      SDK's own logging, which `STRIPE_LOG=debug` turns on, writes out the one and quotes the other.
     """
 
     name = "stripe_billing_router"
@@ -177,7 +178,10 @@ class _Seam(stripe.HTTPClient):
                 kept[lowered] = value
             elif lowered == "stripe-notice":
                 _log.warning("Stripe notice: %s", value)
-        return _Unprintable(_decoded(body)), status, kept
+        text = _decoded(body)
+        if status >= 300:
+            text = redact(text)
+        return _Unprintable(text), status, kept
 
 
 class _Headers(dict[str, str]):
