@@ -8,8 +8,7 @@ secrets; parameters are stored exactly, because they are sent again.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from decimal import Decimal
 from typing import Any, Final
@@ -32,26 +31,31 @@ _SCALARS: Final = tuple(
     if field.name not in {"plan", "steps", "result", "state"}
 )
 
-# PostgreSQL keeps neither NUL nor half a surrogate pair, in text or in JSON.
-_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
-_UNSTORABLE_ESCAPE: Final = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
-_REPLACEMENT: Final = "\ufffd"
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, tuple | set | frozenset) else str(value)
+
+
+# Never fails on a value: after a call, a record must be written.
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), default=_plain)
 
 
 def to_json(value: Any) -> str:
-    """Encode one line of JSON. Never fails on a value: after a call, a record must be written."""
-    return json.dumps(value, separators=(",", ":"), default=_plain)
+    """Encode `value` as one line of JSON; what JSON does not know becomes text."""
+    return _ENCODER.encode(value)
 
 
 def operation_columns(operation: Operation) -> dict[str, Any]:
     """Return the journal's columns of `operation`."""
     columns = {name: getattr(operation, name) for name in _SCALARS}
     if operation.error_message:
-        columns["error_message"] = storable(redact(operation.error_message))
+        columns["error_message"] = strip_secrets(operation.error_message)
     columns["state"] = str(operation.state)
     columns["plan"] = to_json(_values(operation.plan, _PLAN))
-    columns["steps"] = to_json([_step_values(step) for step in operation.steps])
-    columns["result"] = to_json(_result_values(operation.result)) if operation.result else None
+    columns["steps"] = _steps_json(operation.steps)
+    columns["result"] = _result_json(operation.result) if operation.result else None
     return columns
 
 
@@ -69,7 +73,7 @@ def operation_values(operation: Operation) -> dict[str, Any]:
     """Return `operation` as one JSON object."""
     values = _values(operation, _SCALARS)
     if operation.error_message:
-        values["error_message"] = redact(operation.error_message)
+        values["error_message"] = strip_secrets(operation.error_message)
     values["state"] = str(operation.state)
     values["plan"] = _values(operation.plan, _PLAN)
     values["steps"] = [_step_values(step) for step in operation.steps]
@@ -104,7 +108,7 @@ def freeze_values(freeze: Freeze) -> dict[str, Any]:
     """Return `freeze` as columns, which are its JSON object as well."""
     values = _values(freeze, _FREEZE)
     for name in ("pattern", "reason", "actor"):
-        values[name] = storable(redact(values[name]))
+        values[name] = strip_secrets(values[name])
     return values
 
 
@@ -118,7 +122,7 @@ def row_columns(row: LedgerRow) -> dict[str, Any]:
     columns = _values(row, LEDGER_COLUMNS)
     for name in ("action_type", "currency", "user_email", "bot_id", "destination_account"):
         if columns[name] is not None:
-            columns[name] = storable(redact(columns[name]))
+            columns[name] = strip_secrets(columns[name])
     columns["raw_event_json"] = safe_raw_json(row.raw_event_json)
     return columns
 
@@ -146,11 +150,8 @@ def safe_raw_json(text: str) -> str:
     """
     value = object_or_none(text)
     if value is None:
-        return to_json({"unparsed": storable(redact(text))})
-    encoded = to_json(strip_secrets(value))
-    if _UNSTORABLE_ESCAPE.search(encoded):
-        encoded = to_json(_without_unstorable(strip_secrets(value)))
-    return encoded
+        return to_json({"unparsed": strip_secrets(text)})
+    return text if _is_surely_clean(text) else to_json(strip_secrets(value))
 
 
 def object_or_none(text: str) -> dict[str, Any] | None:
@@ -168,17 +169,26 @@ def object_id(raw_event_json: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def storable(text: str) -> str:
-    """Return `text` with what PostgreSQL cannot keep replaced."""
-    return _UNSTORABLE.sub(_REPLACEMENT, text)
+def _steps_json(steps: Sequence[StepRecord]) -> str:
+    text = to_json([_values(step, _STEP) for step in steps])
+    if _is_surely_clean(text):
+        return text
+    return to_json([_step_values(step) for step in steps])
 
 
-def _without_unstorable(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {storable(key): _without_unstorable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_unstorable(item) for item in value]
-    return storable(value) if isinstance(value, str) else value
+def _result_json(result: Result) -> str:
+    text = to_json(_values(result, _RESULT))
+    return text if _is_surely_clean(text) else to_json(_result_values(result))
+
+
+def _is_surely_clean(text: str) -> bool:
+    """Tell whether JSON text needs no look at each of its strings, which would cost several times more.
+
+    Escapes could hide something and addresses make the search slow: such text gets that look.
+    """
+    if not text.isascii() or "\\" in text or "://" in text or 'secret"' in text:
+        return False
+    return redact(text) == text
 
 
 def _values(record: Any, names: tuple[str, ...]) -> dict[str, Any]:
@@ -200,12 +210,6 @@ def _result_values(result: Result) -> dict[str, Any]:
     values = _values(result, _RESULT)
     values["body"] = strip_secrets(result.body)
     return values
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    return list(value) if isinstance(value, tuple | set | frozenset) else str(value)
 
 
 def _reject_constant(name: str) -> Any:

@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ..bot_ids import matches, spellings
 from ..operation import Freeze
 from . import codec
-from .schema import freezes
+from .schema import freezes, insert_unless_there
 
 _ALL: Final = sa.select(freezes).order_by(freezes.c.created_ms, freezes.c.id)
 _ACTIVE: Final = _ALL.where(freezes.c.lifted_ms.is_(None))
@@ -27,8 +26,7 @@ class Freezes:
     """Standing orders in the table `stripe_freezes`. A lifted one stays, as a record."""
 
     def __init__(self, dialect_name: str) -> None:
-        dialect = sqlite if dialect_name == "sqlite" else postgresql
-        self._insert = dialect.insert(freezes).on_conflict_do_nothing()
+        self._insert = insert_unless_there(freezes, dialect_name)
 
     def add(self, connection: sa.Connection, freeze: Freeze) -> bool:
         """Add `freeze`; return false if it is there already."""

@@ -6,11 +6,10 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ..operation import Operation, State
 from . import codec
-from .schema import UNSETTLED_SQL, operations
+from .schema import UNSETTLED_SQL, insert_unless_there, operations
 
 _BY_ID: Final = sa.select(operations).where(
     operations.c.operation_id == sa.bindparam("operation_id")
@@ -37,8 +36,7 @@ class Journal:
     """Operations in the table `stripe_operations`."""
 
     def __init__(self, dialect_name: str) -> None:
-        dialect = sqlite if dialect_name == "sqlite" else postgresql
-        self._insert = dialect.insert(operations).on_conflict_do_nothing()
+        self._insert = insert_unless_there(operations, dialect_name)
 
     def insert(self, connection: sa.Connection, operation: Operation, write_id: str) -> bool:
         """Insert `operation`; return false if its id is there already."""

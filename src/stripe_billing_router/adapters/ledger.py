@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ..bot_ids import spellings
 from ..errors import InputError
 from ..operation import MONEY_ACTIONS, LedgerRow
 from . import codec
-from .schema import ledger, object_id_sql
+from .schema import insert_unless_there, ledger, object_id_sql
 
 # Rows are read a page at a time, so that no transaction stays open while someone looks at them.
 PAGE_ROWS: Final = 500
@@ -46,10 +45,9 @@ class Ledger:
     """Rows in the table `stripe_ledger`. They are added and read, never changed."""
 
     def __init__(self, dialect_name: str) -> None:
-        dialect = sqlite if dialect_name == "sqlite" else postgresql
         # Both the same row once more (its id) and another money row of the same Stripe object are
         # passed over: two processes that finish one operation write one row between them.
-        self._insert = dialect.insert(ledger).on_conflict_do_nothing()
+        self._insert = insert_unless_there(ledger, dialect_name)
         self._object_id: sa.ColumnElement[Any] = sa.literal_column(object_id_sql(dialect_name))
 
     def insert(self, connection: sa.Connection, row: LedgerRow) -> bool:

@@ -8,6 +8,7 @@ here say the same in the form that statements are built from, and a test compare
 from __future__ import annotations
 
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -142,6 +143,14 @@ def object_id_sql(dialect_name: str) -> str:
     if dialect_name == "sqlite":
         return "json_extract(raw_event_json, '$.id')"
     return "((raw_event_json)::jsonb ->> 'id')"
+
+
+def insert_unless_there(table: sa.Table, dialect_name: str) -> sa.Insert:
+    """Return an INSERT that passes over a row whose primary key or unique index is taken."""
+    # Each dialect has its own, and importing the other one would cost as much as our package.
+    dialect = import_module(f"sqlalchemy.dialects.{dialect_name}")
+    insert: sa.Insert = dialect.insert(table).on_conflict_do_nothing()
+    return insert
 
 
 def is_current(connection: sa.Connection) -> bool:
