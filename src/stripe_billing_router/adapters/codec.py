@@ -182,7 +182,7 @@ def _result_json(result: Result) -> str:
 
 
 def _is_surely_clean(text: str) -> bool:
-    """Tell whether JSON text needs no look at each of its strings, which would cost several times more.
+    """Tell whether JSON text needs no look at each of its strings, which costs several times more.
 
     Escapes could hide something and addresses make the search slow: such text gets that look.
     """

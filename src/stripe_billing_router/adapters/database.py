@@ -26,6 +26,7 @@ from . import schema
 from .storage_errors import DatabaseAwayError, DatabaseRefusedError
 
 T = TypeVar("T")
+Connection = sa.Connection
 
 # How long a statement waits for another's lock. A call gives up within 20 s in all, and commits
 # twice; whoever holds the lock for this long is stuck, not busy.
@@ -68,7 +69,7 @@ class Database:
             return f"SQLite {self._file}"
         return f"PostgreSQL {self._url.database or ''} at {self._url.host or 'its default host'}"
 
-    def run(self, work: Callable[[sa.Connection], T], *, write: bool = True) -> T:
+    def run(self, work: Callable[[Connection], T], *, write: bool = True) -> T:
         """Call `work` in one transaction and commit it.
 
         Raises:
@@ -96,7 +97,7 @@ class Database:
         raise AssertionError("unreachable")
 
     @contextmanager
-    def transaction(self, *, write: bool = True) -> Iterator[sa.Connection]:
+    def transaction(self, *, write: bool = True) -> Iterator[Connection]:
         """Open one transaction; commit it at the end, or roll it back. Errors are SQLAlchemy's."""
         if self._pid != os.getpid():
             _of_the_parent.append((self._engine, self._finalizer))
@@ -180,8 +181,10 @@ class Database:
         with self.transaction(write=False) as connection:
             current = schema.is_current(connection)
         if not current:
+            from . import migrate  # noqa: PLC0415 - imports Alembic, and is rarely needed
+
             with self.transaction() as connection:
-                schema.upgrade(connection)
+                migrate.upgrade(connection)
         self._schema_is_current = True
 
     def _create_file(self, path: Path) -> None:
@@ -248,7 +251,7 @@ def _parsed(url: str) -> sa.URL:
     return parsed.set(database=str(Path(str(parsed.database)).absolute()))
 
 
-def _on_sqlite_begin(connection: sa.Connection) -> None:
+def _on_sqlite_begin(connection: Connection) -> None:
     reads_only = connection.get_execution_options().get("sbr_reads_only", False)
     connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
 

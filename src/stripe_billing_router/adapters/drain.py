@@ -12,10 +12,8 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
-import sqlalchemy as sa
-
 from ..operation import Operation, State
-from .database import Database
+from .database import Connection, Database
 from .freezes import Freezes
 from .journal import Journal
 from .ledger import Ledger
@@ -104,7 +102,7 @@ class Drain:
         for entry in entries:
             yield from self._acceptable_parts([entry], report)
 
-    def _import(self, connection: sa.Connection, entries: Sequence[Entry]) -> DrainReport:
+    def _import(self, connection: Connection, entries: Sequence[Entry]) -> DrainReport:
         done = DrainReport()
         for entry in entries:
             if entry.operation is not None:
@@ -115,7 +113,7 @@ class Drain:
                 done.freezes += self._freezes.add(connection, freeze)
         return done
 
-    def _merge(self, connection: sa.Connection, spilled: Operation, done: DrainReport) -> None:
+    def _merge(self, connection: Connection, spilled: Operation, done: DrainReport) -> None:
         while True:
             if self._journal.insert(connection, spilled, self._write_id()):
                 done.operations += 1

@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..bot_ids import spellings
 from ..operation import Freeze
 from . import codec
+from .bot_ids import spellings
 from .jsonl import make_private_folder
 
 

@@ -7,9 +7,9 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from ..bot_ids import matches, spellings
 from ..operation import Freeze
 from . import codec
+from .bot_ids import matches, spellings
 from .schema import freezes, insert_unless_there
 
 _ALL: Final = sa.select(freezes).order_by(freezes.c.created_ms, freezes.c.id)

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from ..bot_ids import spellings
 from ..errors import InputError
 from ..operation import MONEY_ACTIONS, LedgerRow
 from . import codec
+from .bot_ids import spellings
 from .schema import insert_unless_there, ledger, object_id_sql
 
 # Rows are read a page at a time, so that no transaction stays open while someone looks at them.

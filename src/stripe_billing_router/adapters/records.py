@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-import sqlalchemy as sa
-
-from ..bot_ids import spellings
-from ..errors import BotFrozenError
 from ..operation import Freeze, LedgerRow, Operation, State
+from .bot_ids import spellings
+from .database import Connection
 from .drain import DrainReport, is_further
-from .freeze_cache import FreezeCache
-from .freezes import Freezes, covering
+from .freeze_watch import FreezeWatch
 from .journal import Journal
 from .ledger import Ledger, LedgerFilter, check_row
 from .ledger_reader import read_ledger
@@ -50,14 +46,13 @@ class Records:
         database_away: Literal["spill", "refuse"] = "spill",
     ) -> None:
         self._now_ms = now_ms
-        self._on_event = on_event
         self._spills_intents = database_away == "spill"
         self._storage = Storage(url, spool_dir, on_event)
         dialect_name = self._storage.database.dialect_name
         self._journal = Journal(dialect_name)
         self._ledger = Ledger(dialect_name)
-        self._freezes = Freezes(dialect_name)
-        self._cache = FreezeCache(spool_dir)
+        self._watch = FreezeWatch(self._storage, on_event)
+        self._freezes = self._watch.statements
 
     @property
     def degraded(self) -> bool:
@@ -111,13 +106,13 @@ class Records:
         """
         write_id = new_write_id()
 
-        def work(connection: sa.Connection) -> tuple[Operation | None, Sequence[Freeze]]:
+        def work(connection: Connection) -> tuple[Operation | None, Sequence[Freeze]]:
             # First the insert: for a new key, which is the rule, nothing else needs to be read.
             if not self._journal.insert(connection, operation, write_id):
                 found = self._journal.find(connection, operation.operation_id)
                 if found is not None and found[1] != write_id:
                     return found[0], ()
-            active = self._expect_not_frozen(connection, operation.bot_id)
+            active = self._watch.expect_not_frozen(connection, operation.bot_id)
             if refuse_if is not None:
                 unsettled = self._journal.unsettled(connection, *_prints(operation))
                 _refuse(operation, unsettled, refuse_if)
@@ -130,7 +125,7 @@ class Records:
         except DatabaseRefusedError as refused:
             raise unavailable(str(refused)) from None
         if existing is None:
-            self._remember(active)
+            self._watch.remember(active)
         return existing
 
     def save(
@@ -154,9 +149,9 @@ class Records:
         wanted = replace(operation, version=operation.version + 1)
         write_id = new_write_id()
 
-        def work(connection: sa.Connection) -> None:
+        def work(connection: Connection) -> None:
             if check_freeze:
-                self._expect_not_frozen(connection, operation.bot_id)
+                self._watch.expect_not_frozen(connection, operation.bot_id)
             if not self._update_or_insert(connection, wanted, operation.version, write_id):
                 return
             for row in rows:
@@ -166,12 +161,12 @@ class Records:
 
         def spill() -> None:
             if check_freeze:
-                self._expect_not_known_frozen(operation.bot_id)
+                self._watch.expect_not_known_frozen(operation.bot_id)
             self._storage.spool.save(wanted, expected=operation.version, rows=rows, freezes=freezes)
 
-        self._cache.hold(freezes)
+        self._watch.hold(freezes)
         self._storage.write(work, spill, operation=wanted, rows=rows)
-        self._recorded(freezes)
+        self._watch.recorded(freezes)
         return wanted
 
     def operations(
@@ -190,7 +185,7 @@ class Records:
         """
         states = (state,) if isinstance(state, State) else tuple(state or ())
 
-        def work(connection: sa.Connection) -> list[Operation]:
+        def work(connection: Connection) -> list[Operation]:
             return self._journal.list(
                 connection,
                 states=states,
@@ -215,7 +210,7 @@ class Records:
         """
         check_row(row)
 
-        def work(connection: sa.Connection) -> bool:
+        def work(connection: Connection) -> bool:
             return self._ledger.insert(connection, row) or self._ledger.contains(connection, row.id)
 
         added = self._storage.write(work, lambda: self._storage.spool.add_row(row), rows=[row])
@@ -266,15 +261,15 @@ class Records:
             RecordsLostError: neither the database nor the files took it.
         """
 
-        def work(connection: sa.Connection) -> None:
+        def work(connection: Connection) -> None:
             if self._freezes.add(connection, freeze) and row is not None:
                 self._ledger.insert(connection, row)
 
-        self._cache.hold([freeze])
+        self._watch.hold([freeze])
         self._storage.write(
             work, lambda: self._storage.spool.add_freeze(freeze, row), rows=[row] if row else []
         )
-        self._recorded([freeze])
+        self._watch.recorded([freeze])
 
     def unfreeze(self, pattern: str, *, lifted_by: str, row: LedgerRow | None = None) -> int:
         """Lift every freeze of exactly this pattern; return how many there were.
@@ -285,7 +280,7 @@ class Records:
         """
         now_ms = self._now_ms()
 
-        def work(connection: sa.Connection) -> tuple[int, Sequence[Freeze]]:
+        def work(connection: Connection) -> tuple[int, Sequence[Freeze]]:
             lifted = self._freezes.lift(connection, pattern, lifted_by=lifted_by, lifted_ms=now_ms)
             if lifted and row is not None:
                 self._ledger.insert(connection, row)
@@ -295,8 +290,7 @@ class Records:
             lifted, active = self._storage.use(work, write=True)
         except (DatabaseAwayError, DatabaseRefusedError) as error:
             raise unavailable(str(error)) from None
-        self._cache.lift(pattern)
-        self._remember(active)
+        self._watch.lifted(pattern, active)
         return lifted
 
     def freezes(self, *, include_lifted: bool = False) -> list[Freeze]:
@@ -334,14 +328,14 @@ class Records:
             stored = spool.find(operation.operation_id)
             if stored is not None:
                 return stored
-            self._expect_not_known_frozen(operation.bot_id)
+            self._watch.expect_not_known_frozen(operation.bot_id)
             if refuse_if is not None:
                 _refuse(operation, spool.unsettled(*_prints(operation)), refuse_if)
             spool.save(operation)
         return None
 
     def _update_or_insert(
-        self, connection: sa.Connection, wanted: Operation, expected: int, write_id: str
+        self, connection: Connection, wanted: Operation, expected: int, write_id: str
     ) -> bool:
         """Write `wanted`; return false if this very write was committed before."""
         if self._journal.update(connection, wanted, expected=expected, write_id=write_id):
@@ -360,38 +354,6 @@ class Records:
         with self._storage.spool_or_unavailable() as spool:
             return spool.rows()
 
-    def _expect_not_frozen(self, connection: sa.Connection, bot_id: str) -> Sequence[Freeze]:
-        """Raise if a freeze covers the bot; return those that hold."""
-        active = self._freezes.active(connection)
-        _expect_none_covers((*active, *self._cache.held), bot_id)
-        return active
-
-    def _expect_not_known_frozen(self, bot_id: str) -> None:
-        """Raise if a freeze that is known without the database covers the bot."""
-        try:
-            known = self._cache.known()
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            raise unavailable(f"The freezes that hold cannot be read: {error}") from None
-        _expect_none_covers((*known, *self._storage.spool.freezes()), bot_id)
-
-    def _remember(self, active: Sequence[Freeze]) -> None:
-        try:
-            self._cache.store(active)
-        except OSError as error:
-            self._cache_failed(error)
-
-    def _recorded(self, freezes: Sequence[Freeze]) -> None:
-        if not freezes:
-            return
-        try:
-            self._cache.recorded(freezes)
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            self._cache_failed(error)
-
-    def _cache_failed(self, error: Exception) -> None:
-        message = f"Freezes cannot be kept for when the database is away: {error}"
-        self._on_event("freeze_cache", "warning", message, {})
-
 
 def _prints(operation: Operation) -> tuple[str, str, str]:
     return operation.bot_id, operation.fingerprint, operation.request_fingerprint
@@ -401,19 +363,3 @@ def _refuse(operation: Operation, unsettled: Sequence[Operation], refuse_if: Ref
     for other in unsettled:
         if other.operation_id != operation.operation_id and refuse_if(other):
             raise DuplicateIntentError(other)
-
-
-def _expect_none_covers(freezes: Sequence[Freeze], bot_id: str) -> None:
-    freeze = covering(freezes, bot_id)
-    if freeze is None:
-        return
-    since = datetime.fromtimestamp(freeze.created_ms / 1000, UTC).isoformat(timespec="seconds")
-    raise BotFrozenError(
-        f"{bot_id} is frozen by {freeze.actor} since {since}: {freeze.reason} "
-        f"Nothing was sent. An operator lifts it with unfreeze({freeze.pattern!r}).",
-        freeze_id=freeze.id,
-        pattern=freeze.pattern,
-        reason=freeze.reason,
-        actor=freeze.actor,
-        since_ms=freeze.created_ms,
-    )

@@ -1,7 +1,7 @@
 """The tables, and how a database gets them.
 
 `stripe_ledger` is what finance reads: exactly ten columns. `stripe_operations` is the journal,
-`stripe_freezes` the standing orders to stop. Migrations in `../migrations` make them; the tables
+`stripe_freezes` the standing orders to stop. The files in `migrations` make them; the tables
 here say the same in the form that statements are built from, and a test compares the two.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -21,11 +20,6 @@ from ..operation import MONEY_ACTIONS, State
 # Alembic is only imported where there is something to do.
 HEAD: Final = "0001"
 VERSION_TABLE: Final = "stripe_schema_version"
-MIGRATIONS: Final = Path(__file__).resolve().parent.parent / "migrations"
-
-# An arbitrary number that stands for "the schema of this package" among PostgreSQL's advisory
-# locks.
-_UPGRADE_LOCK: Final = 7_289_315_001
 
 # Not settled, so that an equal intent without a key has to wait. Written out, because a partial
 # index is only used by a query that repeats its condition word for word.
@@ -166,25 +160,6 @@ def is_current(connection: sa.Connection) -> bool:
             "update stripe_billing_router on this host."
         )
     return version == HEAD
-
-
-def upgrade(connection: sa.Connection) -> None:
-    """Bring the schema up to date, within the caller's writing transaction.
-
-    Processes that start at once wait here for each other, and then find nothing left to do.
-    SQLite's writing transaction is such a lock already.
-    """
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
-    if is_current(connection):
-        return
-    from alembic import command  # noqa: PLC0415 - slow to import, and rarely needed
-    from alembic.config import Config  # noqa: PLC0415
-
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, HEAD)
 
 
 def _version(connection: sa.Connection) -> str | None:

@@ -9,11 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-import sqlalchemy as sa
-
 from ..errors import LedgerUnavailableError
 from ..operation import LedgerRow, Operation
-from .database import Database
+from .database import Connection, Database
 from .drain import Drain, DrainReport
 from .outage import EventSink, Outage
 from .spool import Spool
@@ -24,7 +22,7 @@ from .storage_errors import (
 )
 
 T = TypeVar("T")
-Work = Callable[[sa.Connection], T]
+Work = Callable[[Connection], T]
 
 
 class Storage:
