@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from .billing_logger import set_default_writer
+
 if TYPE_CHECKING:
     from .router import BillingRouter
 
@@ -51,3 +53,6 @@ def _build(settings: dict[str, Any]) -> BillingRouter:
     from .router import BillingRouter  # noqa: PLC0415
 
     return BillingRouter(**settings)
+
+
+set_default_writer(lambda row: get_router().records.log(row))

@@ -81,14 +81,16 @@ def payment_intent_settlement(reply: Reply, email: str | None) -> Settlement:
     )
 
 
-def remove_payment_intent(target: str) -> Generator[StripeCall, Reply, Reply | None]:
+def remove_payment_intent(
+    target: str, prefix: str = "remove"
+) -> Generator[StripeCall, Reply, Reply | None]:
     """Cancel a PaymentIntent unless it is already; return it if it was paid after all."""
-    current = yield StripeCall("remove.read", "payment_intents.retrieve", target=target)
+    current = yield StripeCall(f"{prefix}.read", "payment_intents.retrieve", target=target)
     status = current.body.get("status")
     if status in ("succeeded", "processing"):
         return current
     if status != "canceled":
-        yield StripeCall("remove.cancel", "payment_intents.cancel", target=target)
+        yield StripeCall(f"{prefix}.cancel", "payment_intents.cancel", target=target)
     return None
 
 

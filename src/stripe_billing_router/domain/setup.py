@@ -75,6 +75,11 @@ def create_checkout_session(plan: Plan, tags: Tags) -> Flow:
             metadata=marked,
         ),
     )
+    return checkout_settlement(reply, plan.user_email)
+
+
+def checkout_settlement(reply: Reply, email: str | None) -> Settlement:
+    """Judge a session: it is made, whether or not anybody has paid through it yet."""
     body = reply.body
     return Settlement(
         state=State.SUCCEEDED,
@@ -83,7 +88,7 @@ def create_checkout_session(plan: Plan, tags: Tags) -> Flow:
         paid=body.get("payment_status") == "paid",
         amount_minor=body.get("amount_total"),
         currency=body.get("currency"),
-        user_email=plan.user_email or body.get("customer_email"),
+        user_email=email or body.get("customer_email"),
     )
 
 
@@ -92,6 +97,11 @@ def create_customer(plan: Plan, tags: Tags) -> Flow:
     reply = yield StripeCall(
         "create", "customers.create", compact(**plan.params, metadata=with_tags(plan, tags))
     )
+    return customer_settlement(reply)
+
+
+def customer_settlement(reply: Reply) -> Settlement:
+    """Judge a customer: it is made."""
     return Settlement(
         state=State.SUCCEEDED,
         reply=reply,

@@ -1,0 +1,156 @@
+"""What became of an operation nobody heard the end of: found by reading, never by sending again.
+
+Objects are found by paging through lists from the intent's time on and matching our metadata;
+Stripe's search lags behind and never proves absence. What is half-built is removed on the way, so
+that a definite answer leaves nothing payable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from typing import Any, Final
+
+from ..operation import Operation, Plan
+from .calls import Reply, StripeCall
+from .charges import (
+    invoice_settlement,
+    payment_intent_settlement,
+    remove_invoice,
+    remove_payment_intent,
+)
+from .flows import Settlement, compact, expanded
+from .refunds import find_invoice_payments, payment_of, refund_settlement
+from .reversal import OPERATION_TAG
+from .setup import checkout_settlement, customer_settlement, subscription_settlement
+
+# Clocks of hosts and of Stripe differ; an object cannot be older than its intent by more.
+_CLOCK_SKEW_S: Final = 600
+
+Search = Generator[StripeCall, Reply, Settlement | None]
+
+
+def reconcile(operation: Operation) -> Search:
+    """Find what the operation made and judge it; None means that it had no effect.
+
+    Half-built objects (unpaid PaymentIntents, drafts, open invoices) are removed first.
+    """
+    searches = {
+        "amount": _charge_by_amount,
+        "price": _charge_by_price,
+        "subscription": _subscription,
+        "refund": _refund,
+        "checkout": _checkout_session,
+        "customer": _customer,
+    }
+    search = searches.get(operation.plan.kind)
+    return (yield from search(operation)) if search else None  # a balance leaves nothing behind
+
+
+def _find(
+    operation: Operation, method: str, **filters: Any
+) -> Generator[StripeCall, Reply, list[dict[str, Any]]]:
+    """Page through a list and return what carries this operation's tag, newest first."""
+    since_s = operation.created_ms // 1000 - _CLOCK_SKEW_S
+    found: list[dict[str, Any]] = []
+    last: str | None = None
+    page_number = 0
+    while True:
+        page = yield StripeCall(
+            f"find.{page_number}",
+            method,
+            compact(created={"gte": since_s}, limit=100, starting_after=last, **filters),
+        )
+        items = page.body.get("data", [])
+        found.extend(item for item in items if _is_ours(item, operation))
+        if not page.body.get("has_more") or not items:
+            return found
+        last = str(items[-1]["id"])
+        page_number += 1
+
+
+def _is_ours(item: Mapping[str, Any], operation: Operation) -> bool:
+    return expanded(item.get("metadata")).get(OPERATION_TAG) == operation.operation_id
+
+
+def _charge_by_amount(operation: Operation) -> Search:
+    plan = operation.plan
+    effects: list[Settlement] = []
+    for item in (yield from _find(operation, "payment_intents.list", customer=plan.customer_id)):
+        if _unconfirmed(plan, item):
+            effects.append(payment_intent_settlement(Reply(item), plan.user_email))
+            continue
+        paid = yield from remove_payment_intent(str(item["id"]), prefix=f"remove.{item['id']}")
+        if paid is not None:
+            effects.append(payment_intent_settlement(paid, plan.user_email))
+    return _only(effects)
+
+
+def _unconfirmed(plan: Plan, item: Mapping[str, Any]) -> bool:
+    """Whether a PaymentIntent is one that was never meant to be confirmed by the router."""
+    return (
+        plan.payment_method_id is None
+        and item.get("status") == "requires_payment_method"
+        and (not item.get("last_payment_error"))
+    )
+
+
+def _charge_by_price(operation: Operation) -> Search:
+    plan = operation.plan
+    effects: list[Settlement] = []
+    for item in (yield from _find(operation, "invoices.list", customer=plan.customer_id)):
+        paid = yield from remove_invoice(str(item["id"]), prefix=f"remove.{item['id']}")
+        if paid is not None:
+            effects.append(invoice_settlement(paid, plan.user_email))
+    return _only(effects)
+
+
+def _subscription(operation: Operation) -> Search:
+    plan = operation.plan
+    effects: list[Settlement] = []
+    for item in (
+        yield from _find(
+            operation,
+            "subscriptions.list",
+            customer=plan.customer_id,
+            status="all",
+            expand=["data.latest_invoice"],
+        )
+    ):
+        invoice = item.get("latest_invoice")
+        if isinstance(invoice, str):
+            invoice = (yield StripeCall("invoice", "invoices.retrieve", target=invoice)).body
+        effects.append(subscription_settlement(Reply(item), expanded(invoice), plan.user_email))
+    return _only(effects)
+
+
+def _refund(operation: Operation) -> Search:
+    plan = operation.plan
+    payment = str(plan.payment_id)
+    filters: dict[str, Any] = {"payment_intent": payment}
+    if payment.startswith("in_"):
+        filters = {}
+        for item in (yield from find_invoice_payments(payment, prefix="find.payments")):
+            kind, target = payment_of(item)
+            if kind in ("payment_intent", "charge"):
+                filters = {kind: target}
+    found = yield from _find(operation, "refunds.list", **filters)
+    return _only([refund_settlement(Reply(item), plan.user_email) for item in found])
+
+
+def _checkout_session(operation: Operation) -> Search:
+    customer = operation.plan.customer_id
+    found = yield from _find(operation, "checkout.sessions.list", customer=customer)
+    return _only([checkout_settlement(Reply(item), operation.plan.user_email) for item in found])
+
+
+def _customer(operation: Operation) -> Search:
+    found = yield from _find(operation, "customers.list")
+    return _only([customer_settlement(Reply(item)) for item in found])
+
+
+def _only(effects: list[Settlement]) -> Settlement | None:
+    """Return the one that counts: what took money before what is dead."""
+    order: Iterator[Settlement] = iter(
+        sorted(effects, key=lambda effect: (not effect.paid, effect.state.value == "failed"))
+    )
+    return next(order, None)
