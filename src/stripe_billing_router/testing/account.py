@@ -53,6 +53,8 @@ class AccountState:
         self.behaviours: dict[str, Behaviour] = {}
         # A PaymentIntent does not name its invoice (Stripe: 2025-03-31), but knows it.
         self.invoice_of: dict[str, str] = {}
+        # What a checkout session was created with; Stripe uses it when the customer pays.
+        self.checkout_data: dict[str, Json] = {}
         self.saved = SavedAnswers()
 
     def add(self, item: Json) -> Json:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
+from typing import Literal
 
 from .account import AccountState
+from .failures import Json
 from .records import Effect, RequestRecord
 
 
@@ -24,25 +26,32 @@ def moved(account: AccountState) -> Iterator[Effect]:
     """Yield the money that moved in one account: captured charges, then refunds under way."""
     for charge in account.objects["charge"].values():
         if charge["status"] == "succeeded":
-            yield Effect(
-                "charge",
-                charge["id"],
-                charge["amount_captured"],
-                charge["currency"],
-                charge["payment_intent"],
-                charge["metadata"],
-                charge["created"],
-                account.id,
-            )
+            yield _effect(account, "charge", charge, charge["amount_captured"])
     for refund in account.objects["refund"].values():
         if refund["status"] not in ("failed", "canceled"):
-            yield Effect(
-                "refund",
-                refund["id"],
-                refund["amount"],
-                refund["currency"],
-                refund["payment_intent"],
-                refund["metadata"],
-                refund["created"],
-                account.id,
-            )
+            yield _effect(account, "refund", refund, refund["amount"])
+
+
+def _effect(
+    account: AccountState, kind: Literal["charge", "refund"], item: Json, amount_minor: int
+) -> Effect:
+    invoice = account.invoice_of.get(item["payment_intent"] or "")
+    metadata = item["metadata"]
+    if kind == "charge" and not metadata and invoice is not None:
+        metadata = _metadata_of(account.objects["invoice"].get(invoice, {}))
+    return Effect(
+        kind=kind,
+        id=item["id"],
+        amount_minor=amount_minor,
+        currency=item["currency"],
+        payment_intent=item["payment_intent"],
+        invoice=invoice,
+        metadata=metadata,
+        created=item["created"],
+        account=account.id,
+    )
+
+
+def _metadata_of(invoice: Json) -> Json:
+    details = (invoice.get("parent") or {}).get("subscription_details") or {}
+    return invoice.get("metadata") or details.get("metadata") or {}

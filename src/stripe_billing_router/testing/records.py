@@ -39,7 +39,8 @@ class RequestRecord:
 class Effect:
     """Money that moved: a captured charge, or a refund that is not failed.
 
-    `amount_minor` is positive for both. `payment_intent` and `metadata` tell what it belongs to.
+    `amount_minor` is positive for both. `metadata` is the object's own; that of a charge for an
+    invoice is the invoice's, or its subscription's.
     """
 
     kind: Literal["charge", "refund"]
@@ -47,6 +48,7 @@ class Effect:
     amount_minor: int
     currency: str
     payment_intent: str | None
+    invoice: str | None
     metadata: Mapping[str, str]
     created: int
     account: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .account import AccountState
 from .cards import behaviour_named
@@ -17,7 +17,7 @@ from .resources import catalog, refunds
 from .resources.customers import new_customer
 from .resources.payment_methods import attached, new_payment_method
 from .service import Service
-from .settling import settle_payment
+from .settling import add_invoice_payment, complete_checkout, settle_payment
 from .world import World
 
 if TYPE_CHECKING:
@@ -93,6 +93,10 @@ class StripeSandbox:
     def settle_payment(self, payment_intent: str, *, succeeded: bool = True) -> None:
         """Decide a PaymentIntent that is `processing`, or whose customer had to authenticate."""
         settle_payment(self._service, payment_intent, succeeded=succeeded)
+
+    def complete_checkout(self, session: str, payment_method: str = "pm_card_visa") -> Json:
+        """Let the customer pay on Stripe's page; a declined card leaves the session open."""
+        return complete_checkout(self._service, session, payment_method)
 
     def settle_refund(self, refund: str, status: str = "succeeded") -> None:
         """Decide a refund that is under way: `succeeded`, `failed` or `canceled`."""
@@ -193,6 +197,19 @@ class StripeSandbox:
         with self._service.lock:
             self._account.behaviours[payment_method] = behaviour_named(behaves)
             return self._account.add(new_payment_method(payment_method, int(self.now), customer))
+
+    def add_invoice_payment(
+        self,
+        invoice: str,
+        kind: Literal["payment_intent", "charge", "payment_record"] = "payment_intent",
+        amount_minor: int = 100,
+    ) -> Json:
+        """Add a further payment to an invoice, as somebody may in the dashboard.
+
+        Args:
+            kind: what it was paid with; a `payment_record` is money from outside Stripe.
+        """
+        return add_invoice_payment(self._service, invoice, kind, amount_minor)
 
     def set_balance(self, currency: str, amount_minor: int) -> None:
         """Set what is available in one currency, in minor units."""

@@ -201,6 +201,13 @@ def anything(value: Any, name: str) -> Any:  # noqa: ARG001 - a checker gets bot
     return value
 
 
+def switched_off(value: Any, name: str) -> dict[str, Any]:
+    """Check a hash that may only say `enabled=false`: the sandbox does not model more of it."""
+    if not isinstance(value, dict) or value.get("enabled") != "false":
+        raise not_modelled(name)
+    return {"enabled": False}
+
+
 def texts(value: Any, name: str) -> list[str]:
     """Check a list of text."""
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):

@@ -1,0 +1,257 @@
+"""What an invoice is made of, and how its amounts come about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..account import AccountState, Call
+from ..failures import Json
+from .payment_intents import new_intent
+
+
+def new_invoice(call: Call, customer: Json, code: str, **given: Any) -> Json:
+    """Return an empty draft for a customer, in one currency."""
+    target = call.world.id("in_1")
+    invoice: Json = {
+        "id": target,
+        "object": "invoice",
+        "account_country": "US",
+        "account_name": "Sandbox",
+        "account_tax_ids": None,
+        "amount_overpaid": 0,
+        "amount_paid": 0,
+        "amount_paid_off_stripe": 0,
+        "amount_shipping": 0,
+        "application": None,
+        "attempt_count": 0,
+        "attempted": False,
+        "auto_advance": False,
+        "automatic_tax": {"enabled": False, "liability": None, "status": None},
+        "automatically_finalizes_at": None,
+        "billing_reason": "manual",
+        "collection_method": "charge_automatically",
+        "created": call.now,
+        "currency": code,
+        "custom_fields": None,
+        "customer": customer["id"],
+        "customer_account": None,
+        "customer_address": customer["address"],
+        "customer_email": customer["email"],
+        "customer_name": customer["name"],
+        "customer_phone": customer["phone"],
+        "customer_shipping": customer["shipping"],
+        "customer_tax_exempt": "none",
+        "customer_tax_ids": [],
+        "default_payment_method": None,
+        "default_source": None,
+        "default_tax_rates": [],
+        "description": None,
+        "discounts": [],
+        "due_date": None,
+        "effective_at": None,
+        "ending_balance": None,
+        "footer": None,
+        "from_invoice": None,
+        "hosted_invoice_url": None,
+        "invoice_pdf": None,
+        "issuer": {"type": "self"},
+        "last_finalization_error": None,
+        "latest_revision": None,
+        "lines": {
+            "object": "list", "data": [], "has_more": False, "url": f"/v1/invoices/{target}/lines",
+        },
+        "livemode": True,
+        "metadata": {},
+        "next_payment_attempt": None,
+        "number": None,
+        "on_behalf_of": None,
+        "parent": None,
+        "payment_settings": {"payment_method_options": None, "payment_method_types": None},
+        "period_end": call.now,
+        "period_start": call.now,
+        "post_payment_credit_notes_amount": 0,
+        "pre_payment_credit_notes_amount": 0,
+        "receipt_number": None,
+        "rendering": None,
+        "shipping_cost": None,
+        "shipping_details": None,
+        "statement_descriptor": None,
+        "status": "draft",
+        "status_transitions": {
+            "finalized_at": None, "marked_uncollectible_at": None, "paid_at": None,
+            "voided_at": None,
+        },
+        "test_clock": None,
+        "total_discount_amounts": [],
+        "total_pretax_credit_amounts": [],
+        "total_taxes": [],
+        "webhooks_delivered_at": None,
+        **given,
+    }  # fmt: skip
+    return add_up(call.account, invoice)
+
+
+def add_up(account: AccountState, invoice: Json) -> Json:
+    """Recompute a draft's amounts from its lines and the customer's balance, in minor units.
+
+    A negative balance is a credit and lowers what is due, a positive one is a debt that is
+    collected with this invoice. Stripe: "Customer credit balance".
+    """
+    total = sum(line["amount"] for line in invoice["lines"]["data"])
+    starting = account.objects["customer"][invoice["customer"]]["balance"]
+    due = max(0, total + starting)
+    invoice |= {
+        "starting_balance": starting,
+        "subtotal": total,
+        "subtotal_excluding_tax": total,
+        "total": total,
+        "total_excluding_tax": total,
+        "amount_due": due,
+        "amount_remaining": due,
+    }
+    return invoice
+
+
+def new_line(call: Call, invoice: Json, amount: int, quantity: int, parent: Json) -> Json:
+    """Return a line of an invoice; `parent` tells what it is for."""
+    return {
+        "id": call.world.id("il_1"),
+        "object": "line_item",
+        "amount": amount,
+        "currency": invoice["currency"],
+        "description": parent.pop("description", None),
+        "discount_amounts": [],
+        "discountable": True,
+        "discounts": [],
+        "invoice": invoice["id"],
+        "livemode": True,
+        "metadata": parent.pop("metadata", {}),
+        "parent": parent,
+        "period": {"start": call.now, "end": call.now},
+        "pretax_credit_amounts": [],
+        "pricing": parent.pop("pricing", None),
+        "quantity": quantity,
+        "subscription": None,
+        "subtotal": amount,
+        "taxes": [],
+    }
+
+
+def put_on(call: Call, invoice: Json, item: Json) -> None:
+    """Put an invoice item on a draft."""
+    item["invoice"] = invoice["id"]
+    parent = {
+        "type": "invoice_item_details",
+        "invoice_item_details": {"invoice_item": item["id"], "proration": False},
+        "subscription_item_details": None,
+        "description": item["description"],
+        "metadata": item["metadata"],
+        "pricing": item["pricing"],
+    }
+    lines = invoice["lines"]["data"]
+    lines.append(new_line(call, invoice, item["amount"], item["quantity"], parent))
+    add_up(call.account, invoice)
+
+
+def take_off(account: AccountState, invoice: Json, item: Json) -> None:
+    """Take an invoice item off a draft."""
+    invoice["lines"]["data"] = [
+        line
+        for line in invoice["lines"]["data"]
+        if (line["parent"]["invoice_item_details"] or {}).get("invoice_item") != item["id"]
+    ]
+    add_up(account, invoice)
+
+
+def unlisted(account: AccountState, invoice: Json) -> None:
+    """Delete the items of an invoice that goes away."""
+    items = account.objects["invoiceitem"]
+    for target in [target for target, item in items.items() if item["invoice"] == invoice["id"]]:
+        del items[target]
+
+
+def finalize_now(call: Call, invoice: Json) -> None:
+    """Open a draft for payment: the balance is applied, and a PaymentIntent asks for the rest."""
+    account = call.account
+    add_up(account, invoice)
+    customer = account.objects["customer"][invoice["customer"]]
+    customer["balance"] = min(0, invoice["total"] + invoice["starting_balance"])
+    customer["currency"] = customer["currency"] or invoice["currency"]
+    secret = call.world.text(24)
+    invoice |= {
+        "status": "open",
+        "number": f"{customer['invoice_prefix']}-{customer['next_invoice_sequence']:04}",
+        "effective_at": call.now,
+        "ending_balance": customer["balance"],
+        "hosted_invoice_url": f"https://invoice.stripe.com/i/{account.id}/live_{secret}?s=ap",
+        "invoice_pdf": f"https://pay.stripe.com/invoice/{account.id}/live_{secret}/pdf?s=ap",
+    }
+    customer["next_invoice_sequence"] += 1
+    invoice["status_transitions"]["finalized_at"] = call.now
+    if invoice["amount_due"] == 0:
+        mark_paid(account, invoice, call.now)
+        return
+    intent = new_intent(
+        call,
+        invoice["amount_due"],
+        invoice["currency"],
+        customer=invoice["customer"],
+        description=invoice["description"],
+        automatic_payment_methods=None,
+    )
+    account.add(intent)
+    account.invoice_of[intent["id"]] = invoice["id"]
+    add_payment(call, invoice, {"type": "payment_intent", "payment_intent": intent["id"]})
+
+
+def add_payment(call: Call, invoice: Json, payment: Json, *, default: bool = True) -> Json:
+    """Add a payment that the invoice asks for. Stripe: "Invoice payments"."""
+    return call.account.add(
+        {
+            "id": call.world.id("inpay_1"),
+            "object": "invoice_payment",
+            "amount_paid": None,
+            "amount_requested": invoice["amount_due"],
+            "created": call.now,
+            "currency": invoice["currency"],
+            "invoice": invoice["id"],
+            "is_default": default,
+            "livemode": True,
+            "payment": payment,
+            "status": "open",
+            "status_transitions": {"canceled_at": None, "paid_at": None},
+        }
+    )
+
+
+def payment_intent_of(account: AccountState, invoice: Json) -> Json:
+    """Return the PaymentIntent that asks for an open invoice's money."""
+    target = next(
+        payment["payment"]["payment_intent"]
+        for payment in account.objects["invoice_payment"].values()
+        if payment["invoice"] == invoice["id"] and payment["is_default"]
+    )
+    return account.objects["payment_intent"][target]
+
+
+def mark_paid(account: AccountState, invoice: Json, now: int) -> None:
+    """Let an invoice be paid; a subscription that waited for it becomes active."""
+    due = invoice["amount_due"]
+    invoice |= {"status": "paid", "attempted": True, "amount_paid": due, "amount_remaining": 0}
+    invoice["status_transitions"]["paid_at"] = now
+    for payment in account.objects["invoice_payment"].values():
+        if payment["invoice"] == invoice["id"] and payment["status"] == "open":
+            payment |= {"status": "paid", "amount_paid": payment["amount_requested"]}
+            payment["status_transitions"]["paid_at"] = now
+    details = (invoice["parent"] or {}).get("subscription_details")
+    if details:
+        subscription = account.objects["subscription"].get(details["subscription"], {})
+        if subscription.get("status") == "incomplete":
+            subscription["status"] = "active"
+
+
+def balance_back(account: AccountState, invoice: Json) -> None:
+    """Give back to the customer's balance what a finalized invoice took from it."""
+    customer = account.objects["customer"][invoice["customer"]]
+    if not customer.get("deleted"):
+        customer["balance"] += invoice["starting_balance"] - invoice["ending_balance"]
