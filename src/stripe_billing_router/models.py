@@ -23,6 +23,7 @@ from pydantic import (
 from .domain.identifiers import (
     DEFAULT_DOMAIN,
     DEFAULT_REGION,
+    LONGEST_ID,
     check_id,
     check_metadata,
     check_name,
@@ -90,29 +91,33 @@ def _is_one_word(value: str) -> bool:
     return value.isprintable() and " " not in value
 
 
-def _schema(pattern: str, text: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": pattern, "description": text})
+def _schema(pattern: str, text: str, **more: int) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern, "description": text, **more})
+
+
+def _id_schema(kind: str, text: str) -> WithJsonSchema:
+    return _schema(id_pattern(kind), text, maxLength=LONGEST_ID)
 
 
 ProductId = Annotated[
     str,
     AfterValidator(_id_of("product")),
-    _schema(id_pattern("product"), "The Stripe product (prod_…)."),
+    _id_schema("product", "The Stripe product (prod_…)."),
 ]
 PriceId = Annotated[
     str,
     AfterValidator(_id_of("price")),
-    _schema(id_pattern("price"), "The Stripe price (price_…; plan_… for an old plan)."),
+    _id_schema("price", "The Stripe price (price_…; plan_… for an old plan)."),
 ]
 CustomerId = Annotated[
     str,
     AfterValidator(_id_of("customer")),
-    _schema(id_pattern("customer"), "The Stripe customer who pays (cus_…)."),
+    _id_schema("customer", "The Stripe customer who pays (cus_…)."),
 ]
 PaymentMethodId = Annotated[
     str,
     AfterValidator(_id_of("payment_method")),
-    _schema(id_pattern("payment_method"), "The payment method (pm_…); else the customer's own."),
+    _id_schema("payment_method", "The payment method (pm_…); else the customer's own."),
 ]
 Currency = Annotated[
     str,

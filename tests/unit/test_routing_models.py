@@ -79,7 +79,7 @@ class TestRoute:
         assert copy.deepcopy(route) == route
         assert len({route, Route(**FULL), Route(**BASE)}) == 2
         assert repr(route.metadata) == "{'team': 'a', 'floor': '7'}"
-        assert (Metadata(), len(route.metadata)) == ({}, 2)
+        assert (len(Metadata()), len(route.metadata)) == (0, 2)
 
     def test_one_that_is_already_built_is_taken(self) -> None:
         route = Route(**BASE)

@@ -42,7 +42,7 @@ _PREFIXES: Final[Mapping[str, tuple[str, ...]]] = {
     "refund": ("re", "pyr"),
     "subscription": ("sub",),
 }
-_LONGEST_ID: Final = 255
+LONGEST_ID: Final = 255
 _SHOWN: Final = 60
 
 # Stripe allows 50 pairs per object; ten are kept for the router's own.
@@ -104,7 +104,8 @@ def check_name(what: str, value: object) -> str:
     if isinstance(value, str) and _NAME.fullmatch(value):
         return value
     raise InvalidBotIdError(
-        f"{shown(value)} cannot name {_a(what)}; use 1 to 100 ASCII letters, digits, '_', '.' and '-'"
+        f"{shown(value)} cannot name {_a(what)}; "
+        "use 1 to 100 ASCII letters, digits, '_', '.' and '-'"
     )
 
 
@@ -125,7 +126,7 @@ def check_id(kind: str, value: object) -> str:
     """
     if (
         isinstance(value, str)
-        and len(value) <= _LONGEST_ID
+        and len(value) <= LONGEST_ID
         and _ID[kind].fullmatch(value)
         # A client secret begins with the id of its object and would pass as one.
         and not ("_secret_" in value and kind in ("payment", "payment_intent", "checkout_session"))
@@ -141,8 +142,8 @@ def _id_problem(kind: str, value: object) -> str:
         return f"{expected} is a text, not {_a(type(value).__name__)}"
     if not value:
         return f"{expected} is expected, and this one is empty"
-    if len(value) > _LONGEST_ID:
-        return f"{expected} has at most {_LONGEST_ID} characters, and this one has {len(value)}"
+    if len(value) > LONGEST_ID:
+        return f"{expected} has at most {LONGEST_ID} characters, and this one has {len(value)}"
     if "_secret_" in value:
         return f"{expected} is expected, and this is a client secret; pass what precedes '_secret_'"
     is_like = next((other for other in _ID if _ID[other].fullmatch(value)), None)
@@ -204,8 +205,8 @@ def _metadata_value(key: object, value: object) -> str:
     text = str(value) if type(value) is int and value.bit_length() <= 64 else value
     if not isinstance(text, str):
         raise InputError(
-            f"metadata value of {shown(key)} is a text or a whole number, "
-            f"not {_a(type(value).__name__)}; convert it to the text that you want to read at Stripe"
+            f"metadata value of {shown(key)} is a text or a whole number, not "
+            f"{_a(type(value).__name__)}; convert it to the text that you want to read at Stripe"
         )
     if not 1 <= len(text) <= _LONGEST_METADATA_VALUE:
         raise InputError(f"metadata value of {shown(key)} has {len(text)} characters, not 1 to 500")
