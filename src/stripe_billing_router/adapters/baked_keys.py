@@ -48,10 +48,12 @@ def read_baked_keys(path: Path) -> Mapping[str, Secret] | None:
         raise InvalidKeyError(
             f"The baked-in keys in {path} cannot be read ({os.strerror(error.errno or 0)})."
         ) from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         # Asked of the open file, so that it cannot be exchanged between the check and the reading.
-        _check_private(os.fstat(file.fileno()), path)
-        text = file.read(_LARGEST + 1)
+        _check_private(os.fstat(descriptor), path)
+        text = os.read(descriptor, _LARGEST + 1)
+    finally:
+        os.close(descriptor)
     values = _parse(text) if len(text) <= _LARGEST else None
     if values is None:
         raise InvalidKeyError(

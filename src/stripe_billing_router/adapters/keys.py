@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from stripe_billing_router.domain.keys import (
     check_master_account_id,
@@ -19,7 +19,6 @@ from stripe_billing_router.domain.keys import (
 )
 from stripe_billing_router.errors import (
     ConfigurationError,
-    InvalidKeyError,
     MasterAccountError,
     MissingKeyError,
 )
@@ -106,28 +105,16 @@ def _from_vault(settings: Settings) -> _Result:
     )
 
     vault = Vault(settings)
-    fields: Mapping[str, Any]
     try:
-        fields = vault.read()
+        return _found(vault.source, vault.read(), ("secret_key", "public_key")), "", False
     except VaultUnreachableError as error:
         return None, f"{vault.source} cannot be reached: {error}", True
     except VaultRefusedError as error:
         refusal = str(error)
-    else:
-        return _answer(vault.source, fields), "", False
     raise ConfigurationError(
         f"{vault.source} does not give the Stripe keys: {refusal}. No other source is tried: "
         "correct it, or unset VAULT_ADDR."
     )
-
-
-def _answer(source: str, fields: Mapping[str, Any]) -> _Found:
-    names = ("secret_key", "public_key", "master_account_id")
-    for name in names:
-        if not isinstance(fields.get(name), Secret | None):
-            raise InvalidKeyError(f"The field {name} in {source} is not a text.")
-    secret, public, account = (fields.get(name) for name in names)
-    return _Found(source, secret, public, account, ("the field secret_key", "the field public_key"))
 
 
 def _from_environment(settings: Settings) -> _Result:
@@ -147,26 +134,27 @@ def _from_baked_file(settings: Settings) -> _Result:
     fields = read_baked_keys(path)
     if fields is None:
         return None, f"no keys are baked in ({path})", False
-    names = ("SECRET_KEY", "PUBLIC_KEY")
-    found = _Found(
-        f"the baked-in keys ({path})",
+    return _found(f"the baked-in keys ({path})", fields, ("SECRET_KEY", "PUBLIC_KEY")), "", False
+
+
+def _found(source: str, fields: Mapping[str, Secret], names: tuple[str, str]) -> _Found:
+    return _Found(
+        source,
         fields.get("secret_key"),
         fields.get("public_key"),
         fields.get("master_account_id"),
         names,
     )
-    return found, "", False
 
 
 def _checked(found: _Found, settings: Settings) -> Keys:
-    for half, name in zip((found.secret, found.public), found.names, strict=True):
-        if half is None:
-            raise MissingKeyError(
-                f"Only half of the Stripe keys is in {found.source}: {name} is missing. "
-                "Put it there; no other source is tried."
-            )
-    assert found.secret is not None
-    assert found.public is not None
+    if found.secret is None or found.public is None:
+        halves = zip((found.secret, found.public), found.names, strict=True)
+        missing = " and ".join(name for half, name in halves if half is None)
+        raise MissingKeyError(
+            f"The Stripe keys in {found.source} are not complete: {missing} is missing. Put it "
+            "there; no other source is tried."
+        )
     return Keys(
         secret=check_secret_key(found.secret, found.source),
         public=check_public_key(found.public, found.source),

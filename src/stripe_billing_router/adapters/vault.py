@@ -6,6 +6,7 @@ What hvac and requests raise holds addresses, headers and tokens, and ends here.
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -53,8 +54,8 @@ class Vault:
         """How the secret is called in messages."""
         return f"Vault ({self._settings.vault_mount}/{self._settings.vault_path})"
 
-    def read(self) -> Mapping[str, Any]:
-        """Log in and return the secret's fields; every text among them as a `Secret`.
+    def read(self) -> Mapping[str, Secret]:
+        """Log in and return the secret's fields by name.
 
         Raises:
             VaultUnreachableError: another source may be tried.
@@ -96,7 +97,7 @@ class _Conversation:
     def close(self) -> None:
         self._session.close()
 
-    def read(self) -> Mapping[str, Any]:
+    def read(self) -> Mapping[str, Secret]:
         self._ask("logging in", self._log_in)
         mount, path = self._settings.vault_mount, self._settings.vault_path
         kv = self._client.secrets.kv
@@ -115,9 +116,10 @@ class _Conversation:
             fields = _inside(answer, "data")
         if fields is None:
             raise VaultRefusedError("its answer holds no secret")
-        # Wrapped at once, so that no frame above this one has them in the open.
+        # Wrapped at once, so that no frame above this one has them in the open. What is no text is
+        # no key either, and is refused as one.
         return {
-            name: Secret(value) if isinstance(value, str) else value
+            name: Secret(value if isinstance(value, str) else json.dumps(value))
             for name, value in fields.items()
         }
 

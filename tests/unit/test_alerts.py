@@ -1,0 +1,180 @@
+"""Alerts reach everyone who asked for them, and harm nobody."""
+
+import logging
+import sys
+import time
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from stripe_billing_router.adapters import alerts as alerts_adapter
+from stripe_billing_router.adapters.alerts import Alerts
+from stripe_billing_router.errors import ConfigurationError
+from stripe_billing_router.secret import Secret
+
+KEY = "sk_live_fakePlantedInAlert"
+
+
+class Sink(list[tuple[str, str, str, dict[str, Any]]]):
+    def __call__(self, kind: str, severity: str, message: str, context: dict[str, Any]) -> None:
+        self.append((kind, severity, message, context))
+
+
+@pytest.mark.parametrize(
+    ("severity", "level"),
+    [("info", "INFO"), ("warning", "WARNING"), ("error", "ERROR"), ("critical", "CRITICAL")],
+)
+def test_every_alert_is_logged_with_its_severity(
+    severity: Any, level: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    Alerts().send("critical_discrepancy", severity, "what happened", {"bot_id": "a:b"})
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("stripe_billing_router.alerts", level)
+    for part in ("critical_discrepancy", "what happened", "a:b"):
+        assert part in record.getMessage()
+
+
+def test_every_sink_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    alerts, first, second = Alerts(), Sink(), Sink()
+    alerts.register_alert_sink(first)
+    alerts.register_alert_sink(second)
+    alerts.send("freeze", "warning", "frozen", {"bot_id": "a:b"})
+    assert first == second == [("freeze", "warning", "frozen", {"bot_id": "a:b"})]
+    assert caplog.records
+
+
+def test_a_sink_that_raises_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(*_alert: Any) -> None:
+        raise RuntimeError(KEY)
+
+    alerts, after = Alerts(), Sink()
+    alerts.register_alert_sink(broken)
+    alerts.register_alert_sink(after)
+    alerts.send("freeze", "warning", "frozen")
+    assert len(after) == 1
+    assert "RuntimeError" in caplog.text
+    assert KEY not in caplog.text
+
+
+def test_what_a_sink_changes_the_next_one_does_not_see() -> None:
+    def greedy(_kind: str, _severity: str, _message: str, context: dict[str, Any]) -> None:
+        context["nested"].clear()
+        context.clear()
+
+    alerts, after = Alerts(), Sink()
+    alerts.register_alert_sink(greedy)
+    alerts.register_alert_sink(after)
+    context = {"nested": [1]}
+    alerts.send("freeze", "warning", "frozen", context)
+    assert after[0][3] == context == {"nested": [1]}
+
+
+def test_secrets_are_masked_for_log_and_sinks(caplog: pytest.LogCaptureFixture) -> None:
+    alerts, sink = Alerts(), Sink()
+    alerts.register_alert_sink(sink)
+    context = {"event": {"client_secret": "pi_1_secret_fake", "text": KEY}, "key": Secret(KEY)}
+    alerts.send("freeze", "warning", f"the key is {KEY}", context)
+    shown = caplog.text + repr(sink)
+    assert KEY not in shown
+    assert "pi_1_secret_fake" not in shown
+
+
+def test_a_lasting_condition_is_told_once_until_it_is_over() -> None:
+    alerts, sink = Alerts(), Sink()
+    alerts.register_alert_sink(sink)
+    for _ in range(3):
+        alerts.send("database_away", "error", "away", once_key="database")
+    alerts.send("vault_away", "error", "away", once_key="vault")
+    assert [kind for kind, *_ in sink] == ["database_away", "vault_away"]
+    alerts.over("database")
+    alerts.over("never sent")
+    alerts.send("database_away", "error", "away again", once_key="database")
+    assert len(sink) == 3
+
+
+def test_a_sink_may_register_another_one() -> None:
+    alerts, inner = Alerts(), Sink()
+    alerts.register_alert_sink(lambda *_alert: alerts.register_alert_sink(inner))
+    alerts.send("freeze", "warning", "frozen")
+    alerts.send("freeze", "warning", "frozen again")
+    assert len(inner) == 1
+
+
+def test_a_sink_must_be_callable() -> None:
+    with pytest.raises(ConfigurationError):
+        Alerts().register_alert_sink("mail@example.com")  # type: ignore[arg-type]
+
+
+class FakeApprise(ModuleType):
+    """Apprise's face: an extra that this suite does not install."""
+
+    def __init__(self, *, takes_s: float = 0.0, succeeds: bool = True) -> None:
+        super().__init__("apprise")
+        sent = self.sent = list[tuple[str, str]]()
+
+        class Apprise:
+            def add(self, url: str) -> bool:
+                return url.startswith("json://")
+
+            def notify(self, title: str, body: str) -> bool:
+                time.sleep(takes_s)
+                sent.append((title, body))
+                return succeeds
+
+        self.Apprise = Apprise
+
+
+def with_apprise(monkeypatch: pytest.MonkeyPatch, module: ModuleType | None) -> None:
+    # None is how Python marks a module that must not be imported.
+    monkeypatch.setitem(sys.modules, "apprise", module)
+
+
+def test_addresses_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = FakeApprise()
+    with_apprise(monkeypatch, module)
+    Alerts([Secret("json://one")]).send("freeze", "critical", f"frozen, {KEY}")
+    ((title, body),) = module.sent
+    assert "freeze" in title
+    assert "frozen" in body
+    assert KEY not in body
+
+
+def test_addresses_without_the_extra_are_an_error_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_apprise(monkeypatch, None)
+    with pytest.raises(ConfigurationError, match="alerts"):
+        Alerts([Secret("json://one")])
+    Alerts([])
+
+
+def test_an_address_that_nobody_understands_is_an_error_that_does_not_repeat_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with_apprise(monkeypatch, FakeApprise())
+    with pytest.raises(ConfigurationError) as caught:
+        Alerts([Secret("json://one"), Secret("nonsense://fakeToken")])
+    assert "number 2" in str(caught.value)
+    assert "fakeToken" not in str(caught.value)
+
+
+def test_a_slow_server_holds_an_operation_up_for_a_moment_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(alerts_adapter, "_PATIENCE_S", 0.05)
+    module = FakeApprise(takes_s=0.5)
+    with_apprise(monkeypatch, module)
+    alerts = Alerts([Secret("json://one")])
+    started = time.monotonic()
+    alerts.send("freeze", "critical", "frozen")
+    assert time.monotonic() - started < 0.4
+    time.sleep(0.7)
+    assert len(module.sent) == 1, "it went on behind"
+
+
+def test_a_failed_delivery_is_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with_apprise(monkeypatch, FakeApprise(succeeds=False))
+    Alerts([Secret("json://one")]).send("freeze", "critical", "frozen")
+    assert "could not be sent out" in caplog.text

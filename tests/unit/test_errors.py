@@ -1,0 +1,124 @@
+"""Errors: one tree, plain to programs and people, and safe to show, pickle and copy."""
+
+import copy
+import pickle
+import traceback
+
+import pytest
+
+from stripe_billing_router import errors
+from stripe_billing_router.errors import (
+    AccountMismatchError,
+    BillingError,
+    ConfigurationError,
+    InputError,
+    KeyAccountMismatchError,
+    MasterAccountError,
+    PaymentDeclinedError,
+    RoutingError,
+    StripeCallError,
+)
+
+# The names of the contract and their families, written out once more.
+FAMILIES = {
+    "ConfigurationError": [
+        "MissingKeyError", "InvalidKeyError", "MasterAccountError", "RoutingConfigError",
+        "LimitsConfigError",
+    ],
+    "RoutingError": [
+        "InvalidBotIdError", "UnsupportedDomainError", "UnsupportedCategoryError",
+        "UnknownRouteError", "UnknownOverrideError", "RouteKeyOverrideError",
+    ],
+    "InputError": ["InvalidAmountError", "InvalidCurrencyError", "InvalidIdentifierError"],
+    "PolicyDeniedError": [
+        "LimitExceededError", "ActionNotAllowedError", "BotFrozenError", "ApprovalRequiredError",
+        "ApprovalDeniedError",
+    ],
+    "IdempotencyKeyError": [
+        "IdempotencyConflictError", "OperationInProgressError", "OperationRolledBackError",
+    ],
+    "StripeCallError": [
+        "PaymentDeclinedError", "RequestRejectedError", "RateLimitedError",
+        "StripeUnavailableError", "OutcomeUnknownError",
+    ],
+    "BillingError": ["AccountMismatchError", "LedgerUnavailableError"],
+}  # fmt: skip
+
+EVERY_ERROR = [
+    value
+    for value in vars(errors).values()
+    if isinstance(value, type) and issubclass(value, BillingError)
+]
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_each_error_of_the_contract_stands_in_its_family(family: str) -> None:
+    parent = vars(errors)[family]
+    assert issubclass(parent, BillingError)
+    for name in FAMILIES[family]:
+        assert issubclass(vars(errors)[name], parent)
+
+
+@pytest.mark.parametrize("kind", EVERY_ERROR)
+def test_every_error_is_a_runtime_error_with_a_code_of_its_own(kind: type[BillingError]) -> None:
+    assert issubclass(kind, RuntimeError)
+    assert [other.__name__ for other in EVERY_ERROR if other.code == kind.code] == [kind.__name__]
+    assert kind.__doc__
+
+
+@pytest.mark.parametrize("kind", EVERY_ERROR)
+def test_bad_input_is_also_a_value_error(kind: type[BillingError]) -> None:
+    if issubclass(kind, InputError | RoutingError):
+        assert issubclass(kind, ValueError)
+    if issubclass(kind, ConfigurationError | StripeCallError):
+        assert not issubclass(kind, ValueError)
+
+
+@pytest.mark.parametrize("kind", EVERY_ERROR)
+def test_every_error_survives_pickle_and_copy(kind: type[BillingError]) -> None:
+    error = kind(
+        "what happened",
+        money_moved="unknown",
+        operation_id="op_1",
+        idempotency_key="order-1",
+        retryable=True,
+        request_id="req_1",
+    )
+    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301
+        assert type(again) is kind
+        assert str(again) == str(error)
+        assert vars(again) == vars(error)
+        assert again.details == {"request_id": "req_1"}
+
+
+def test_an_error_says_what_happened_to_the_money_and_how_to_go_on() -> None:
+    error = BillingError("It broke.", operation_id="op_1", idempotency_key="order-1")
+    assert str(error) == ("It broke. (money moved: no; operation op_1; idempotency key 'order-1')")
+    assert error.message == "It broke."
+    assert not error.retryable
+
+
+def test_what_stripe_said_can_be_asked_for() -> None:
+    error = PaymentDeclinedError(
+        "No.", stripe_code="card_declined", decline_code="x", request_id="req_1", http_status=402
+    )
+    assert (error.stripe_code, error.decline_code) == ("card_declined", "x")
+    assert (error.request_id, error.http_status) == ("req_1", 402)
+    assert PaymentDeclinedError("No.").stripe_code is None
+
+
+def test_a_key_of_another_account_is_caught_by_either_family() -> None:
+    assert issubclass(KeyAccountMismatchError, MasterAccountError)
+    assert issubclass(KeyAccountMismatchError, AccountMismatchError)
+
+
+def test_a_secret_that_a_caller_passed_in_is_masked() -> None:
+    planted = "sk_live_fakePlantedInError"
+    error = BillingError(
+        f"The key {planted} is bad.", idempotency_key=f"order-{planted}", detail=f"x {planted}"
+    )
+    told = traceback.format_exception(error)
+    shown = [str(error), repr(error), str(error.details), *told, repr(pickle.dumps(error).split())]
+    # The business key itself is kept as it is: passing it back must continue the operation.
+    assert error.idempotency_key == f"order-{planted}"
+    assert [text for text in shown[:-1] if "fakePlanted" in text] == []

@@ -1,0 +1,132 @@
+"""Keys by their form: only live keys of the right kind, and no word about the others' value."""
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stripe_billing_router.domain.keys import (
+    check_master_account_id,
+    check_public_key,
+    check_secret_key,
+    fingerprint,
+)
+from stripe_billing_router.errors import InvalidKeyError, MasterAccountError
+from stripe_billing_router.secret import Secret
+
+BODY = "fake51HxABCDEFsecretpart"
+
+
+def refusal(text: str, check: object = check_secret_key) -> str:
+    assert callable(check)
+    with pytest.raises(InvalidKeyError) as caught:
+        check(Secret(text), "the test")
+    message = str(caught.value)
+    assert "the test" in message
+    assert "secretpart" not in message
+    assert caught.value.money_moved == "no"
+    return message
+
+
+@pytest.mark.parametrize("prefix", ["sk_live_", "rk_live_"])
+def test_live_secret_and_restricted_keys_are_taken(prefix: str) -> None:
+    assert check_secret_key(Secret(prefix + BODY), "x").reveal() == prefix + BODY
+
+
+def test_live_publishable_keys_are_taken() -> None:
+    assert check_public_key(Secret("pk_live_" + BODY), "x").reveal() == "pk_live_" + BODY
+
+
+@pytest.mark.parametrize("around", ["{}\n", "{}\r\n", " {} ", "\t{}"])
+def test_blanks_around_a_key_are_taken_off(around: str) -> None:
+    text = around.format("sk_live_" + BODY)
+    assert check_secret_key(Secret(text), "x").reveal() == "sk_live_" + BODY
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty"),
+        (" \n", "is empty"),
+        ("sk_test_" + BODY, "a test-mode secret key"),
+        ("rk_test_" + BODY, "a test-mode restricted key"),
+        ("pk_test_" + BODY, "a test-mode publishable key"),
+        ("pk_live_" + BODY, "is a publishable key"),
+        ("sk_org_live_" + BODY, "an organisation key"),
+        ("sk_org_test_" + BODY, "an organisation key"),
+        ("whsec_" + BODY, "a webhook signing secret"),
+        ("ek_live_" + BODY, "an ephemeral key"),
+        ("pi_123_secret_" + BODY, "a client secret"),
+        ("seti_123_secret_" + BODY, "a client secret"),
+        ("acct_" + BODY, "an account id"),
+        ("ca_" + BODY, "a Connect client id"),
+        ("${STRIPE_SECRET_KEY}", "a placeholder"),
+        ("<secretpart>", "a placeholder"),
+        ("secretpart", "no Stripe key at all"),
+        ("SK_LIVE_" + BODY, "no Stripe key at all"),
+        ("Bearer", "no Stripe key at all"),
+        ("sk_live_", "is cut short"),
+        ("sk_live_ab", "is cut short"),
+        ("sk_live_" + BODY + "...", "holds characters that no key has"),
+        ("sk_live_" + BODY + "-x", "holds characters that no key has"),
+        ("sk_live_" + BODY + "\nsk_live_" + BODY, "a blank, a control character"),
+        ("sk_live_" + BODY + "\x00x", "a blank, a control character"),
+        ("sk_live_" + BODY + "\x7f", "a blank, a control character"),
+        ("sk_live_" + BODY + "é", "not ASCII"),
+        ("sk_live_" + BODY + "\u200b", "not ASCII"),
+        ('"sk_live_' + BODY + '"', "no Stripe key at all"),
+    ],
+)
+def test_each_other_text_is_refused_in_its_own_words(text: str, said: str) -> None:
+    assert said in refusal(text)
+
+
+@pytest.mark.parametrize("prefix", ["sk_live_", "rk_live_", "pk_test_", "whsec_"])
+def test_only_a_publishable_key_is_a_public_key(prefix: str) -> None:
+    refusal(prefix + BODY, check_public_key)
+
+
+@given(st.text(alphabet=string.printable + "é\x00", max_size=40))
+def test_whatever_is_taken_can_be_sent_in_a_header(text: str) -> None:
+    for prefix in ("sk_live_", "sk_test_", ""):
+        try:
+            key = check_secret_key(Secret(prefix + text), "x").reveal()
+        except InvalidKeyError as error:
+            assert len(text.strip()) < 12 or text.strip() not in str(error)  # noqa: PT017
+        else:
+            assert prefix == "sk_live_" or text.strip().startswith(("sk_live_", "rk_live_"))
+            assert key.isascii()
+            assert key.isprintable()
+            assert " " not in key
+
+
+def test_a_long_key_is_taken() -> None:
+    assert check_secret_key(Secret("sk_live_" + "a" * 240), "x")
+
+
+@pytest.mark.parametrize("text", ["acct_master", "acct_1Pgafake", " acct_1\n", "acct_a_b"])
+def test_account_ids_are_taken(text: str) -> None:
+    assert check_master_account_id(text, "x") == text.strip()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "acct_", "acct-1", "ACCT_1", "1Pgafake", "acct_1 acct_2", "acct_é", "acct_1/.."],
+)  # fmt: skip
+def test_other_account_ids_are_refused(text: str) -> None:
+    with pytest.raises(MasterAccountError) as caught:
+        check_master_account_id(text, "the test")
+    assert "the test" in str(caught.value)
+
+
+def test_a_key_in_place_of_the_account_id_is_not_repeated() -> None:
+    with pytest.raises(MasterAccountError) as caught:
+        check_master_account_id("sk_live_" + BODY, "x")
+    assert "secretpart" not in str(caught.value)
+
+
+@given(st.text(), st.text())
+def test_a_fingerprint_tells_keys_apart_without_showing_them(one: str, other: str) -> None:
+    assert (fingerprint(Secret(one)) == fingerprint(Secret(other))) == (one == other)
+    assert len(fingerprint(Secret(one))) == 16
