@@ -6,8 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from .domain.calls import CallFailedError, Effect, Failure, FailureKind, StripeCall
-from .domain.failures import public_error
+from .domain.calls import CallFailedError, Failure, FailureKind, StripeCall
 from .errors import (
     BillingError,
     InvalidKeyError,
@@ -136,10 +135,9 @@ def _unproven(failure: Failure, source: str) -> BillingError:
             "cannot be proven; give the restricted key the permission to read the account",
             request_id=failure.request_id,
         )
-    error = public_error(failure, Effect.NONE, action="proof of the key")
-    if error.retryable:
-        return error
     return StripeUnavailableError(
-        f"the key's account could not be read ({failure.kind}); nothing was sent, try again later",
+        f"the key's account could not be read ({failure.kind}), so the key is not proven; nothing "
+        "else was sent, try again later",
         request_id=failure.request_id,
+        http_status=failure.http_status,
     )

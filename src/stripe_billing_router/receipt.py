@@ -93,7 +93,9 @@ class Receipt(Mapping[str, Any]):
     def __eq__(self, other: builtins.object) -> bool:
         if not isinstance(other, Receipt):
             return NotImplemented
-        return self.operation_id == other.operation_id and self._body == other._body
+        # A replay comes without the client secrets of the first answer; it is the same receipt.
+        mine, others = strip_secrets(self._body), strip_secrets(other._body)
+        return self.operation_id == other.operation_id and bool(mine == others)
 
     def to_dict(self) -> dict[str, Any]:
         """Return Stripe's JSON as a new dictionary, `client_secret` included."""

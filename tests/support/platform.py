@@ -1,0 +1,144 @@
+"""A platform to charge on: a router over a sandbox, and what operators and finance look at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stripe_billing_router import BillingRouter
+from stripe_billing_router.operation import LedgerRow, Operation, State
+from stripe_billing_router.testing import RequestRecord, StripeSandbox
+
+BOT = "finance:finance_router_bot"
+OTHER_BOT = "support:helper_bot"
+SECRET_KEY = "sk_live_sandboxfakeKeyOfNobody"
+PUBLIC_KEY = "pk_live_sandboxfakeKeyOfNobody"
+
+ROUTES = """
+stripe:
+  default:
+    finance:
+      finance_router_bot:
+        product_id: prod_finance_router
+        price_id: price_finance_standard
+        customer_id: cus_finance_default
+        subscription_price_id: price_finance_monthly
+    support:
+      helper_bot:
+        product_id: prod_support
+        price_id: price_support
+        customer_id: cus_support
+        user_email: support@example.com
+  eu:
+    finance:
+      finance_router_bot:
+        product_id: prod_finance_router
+        price_id: price_finance_eu
+        customer_id: cus_finance_default
+        currency: eur
+"""
+
+
+@dataclass
+class Platform:
+    """A router, the Stripe behind it, and the alerts that it sent."""
+
+    sandbox: StripeSandbox
+    folder: Path
+    router: BillingRouter
+    alerts: list[tuple[str, str, str, Any]] = field(default_factory=list)
+    marked: int = 0
+
+    def another_router(self, **settings: Any) -> BillingRouter:
+        """Return a second router over the same database and the same Stripe, as a new process."""
+        return _router(self.sandbox, self.folder, **settings)
+
+    def mark(self) -> None:
+        """Count requests from here on."""
+        self.marked = len(self.sandbox.requests)
+
+    @property
+    def requests(self) -> list[RequestRecord]:
+        """The requests since the last mark."""
+        return self.sandbox.requests[self.marked :]
+
+    @property
+    def paths(self) -> list[str]:
+        """The requests since the last mark, as `POST /v1/…` without queries and ids."""
+        return [f"{request.method} {_kind(request.path)}" for request in self.requests]
+
+    @property
+    def rows(self) -> list[LedgerRow]:
+        """The ledger, oldest first."""
+        return sorted(self.router.records.ledger(), key=lambda row: row.id)
+
+    @property
+    def kinds(self) -> list[tuple[str, int]]:
+        """Action type and error of each ledger row, oldest first."""
+        return [(row.action_type, row.error) for row in self.rows]
+
+    def operation(self, state: State | None = None) -> Operation:
+        """Return the newest operation (of a state)."""
+        found = self.router.records.operations(state=state)
+        return max(found, key=lambda operation: (operation.created_ms, operation.updated_ms))
+
+
+def _kind(path: str) -> str:
+    parts = path.partition("?")[0].split("/")
+    return "/".join(
+        "{id}" if "_" in part and any(map(str.isdigit, part)) else part for part in parts
+    )
+
+
+def _router(sandbox: StripeSandbox, folder: Path, **settings: Any) -> BillingRouter:
+    chosen: dict[str, Any] = {
+        "http_client": sandbox.http_client(),
+        "secret_key": SECRET_KEY,
+        "public_key": PUBLIC_KEY,
+        "master_account_id": sandbox.account_id,
+        "ledger_dir": folder / "finance_logs",
+        "routing_config": folder / "routes.yaml",
+        "give_up_after_s": 0.2,
+    }
+    return BillingRouter(**(chosen | settings))
+
+
+@contextmanager
+def platform_in(folder: Path, **settings: Any) -> Iterator[Platform]:
+    """Yield a platform whose customers have a working card."""
+    sandbox = StripeSandbox()
+    sandbox.add_customer(
+        "cus_finance_default", email="finance@example.com", payment_method="pm_card_visa"
+    )
+    sandbox.add_customer("cus_support", email="other@example.com", payment_method="pm_card_visa")
+    sandbox.add_customer("cus_empty", email="empty@example.com")
+    sandbox.add_price("price_finance_standard", unit_amount=2000)
+    sandbox.add_price("price_support", unit_amount=500)
+    sandbox.add_price("price_finance_eu", unit_amount=1800, currency="eur")
+    sandbox.add_price("price_finance_monthly", unit_amount=900, recurring=True)
+    sandbox.add_price("price_finance_enterprise", unit_amount=9900)
+    (folder / "routes.yaml").write_text(ROUTES, encoding="utf-8")
+    router = _router(sandbox, folder, **settings)
+    platform = Platform(sandbox, folder, router)
+    router.register_alert_sink(
+        lambda kind, severity, message, context: platform.alerts.append(
+            (kind, severity, message, context)
+        )
+    )
+    try:
+        yield platform
+    finally:
+        router.close()
+
+
+def raw(row: LedgerRow) -> dict[str, Any]:
+    """Return the Stripe object of a ledger row."""
+    body: dict[str, Any] = json.loads(row.raw_event_json)
+    return body
+
+
+PlatformFactory = Callable[..., Platform]
