@@ -7,7 +7,7 @@ import stripe
 
 from stripe_billing_router.adapters.stripe_gateway import StripeGateway
 from stripe_billing_router.adapters.stripe_methods import METHODS, RESERVED_PARAMS
-from stripe_billing_router.domain.calls import CallFailedError, StripeCall
+from stripe_billing_router.domain.calls import CallFailedError, FailureKind, StripeCall
 from stripe_billing_router.secret import Secret
 
 # Nested, listed, boolean and metadata parameters: whatever a flow sends has one of these forms.
@@ -79,3 +79,54 @@ def test_charges_are_never_created() -> None:
 def test_every_option_of_the_sdk_is_reserved() -> None:
     options = stripe.RequestOptions.__annotations__
     assert set(options) <= RESERVED_PARAMS
+
+
+# What stripe-mock asks for at least, where it asks for anything.
+NEEDED: dict[str, dict[str, Any]] = {
+    "checkout.sessions.create": {
+        "mode": "payment",
+        "success_url": "https://example.com/s",
+        "line_items": [{"price": "price_1", "quantity": 1}],
+    },
+    "invoice_items.create": {
+        "customer": "cus_1",
+        "invoice": "in_1",
+        "pricing": {"price": "price_1"},
+    },
+    "invoice_payments.list": {"invoice": "in_1"},
+    "payment_intents.create": {
+        "amount": 1999,
+        "currency": "usd",
+        "customer": "cus_1",
+        "payment_method": "pm_1",
+        "confirm": True,
+        "off_session": True,
+        "error_on_requires_action": True,
+    },
+    "payment_intents.search": {"query": "metadata['sbr_operation']:'op_1'"},
+    "subscriptions.create": {
+        "customer": "cus_1",
+        "items": [{"price": "price_1"}],
+        "payment_behavior": "error_if_incomplete",
+    },
+}
+
+
+@pytest.mark.stripe_mock
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_each_row_is_a_request_that_stripe_mock_knows(name: str, stripe_mock_url: str) -> None:
+    method = METHODS[name]
+    prefix = method.id_prefix or f"{method.object[:2]}_"
+    target = f"{prefix}abc" if method.takes_target else None
+    gateway = StripeGateway(Secret("sk_test_123"), api_base=stripe_mock_url)
+    call = StripeCall("step", name, NEEDED.get(name, {}), target)
+    try:
+        reply = gateway.send(call, idempotency_key="key-1")
+    except CallFailedError as error:
+        # stripe-mock invents an id where this path has one: the gateway is right to refuse that.
+        assert name == "checkout.sessions.expire"
+        assert error.failure.kind is FailureKind.MALFORMED  # noqa: PT017
+    else:
+        assert reply.body["object"] == method.object
+    finally:
+        gateway.close()
