@@ -278,9 +278,8 @@ def _wrong(body: Any, method: Method, target: str | None) -> str:
         return "" if isinstance(body.get("data"), list) else "has no data"
     if method.object == "balance":
         return ""
-    if isinstance(identifier, str) and identifier.startswith(method.id_prefix or ""):
-        return "" if identifier else "has no id"
-    return "has no proper id"
+    proper = isinstance(identifier, str) and identifier.startswith(method.id_prefix)
+    return "" if proper and identifier else "has no proper id"
 
 
 def _no_such_number(text: str) -> NoReturn:
