@@ -2,7 +2,8 @@
 
 A page is read from top to bottom in an empty folder that has the repository's `config/`, with the
 default router on a sandbox: Python runs in one namespace, YAML becomes the routing file, SQL is
-asked of the page's own ledger, the package's command is run, and other commands must exist.
+asked of the page's own ledger, the package's command is run, and other commands must exist. A block
+that begins with the name of a file becomes that file; test files run under pytest at the end.
 `receipt.paid  # -> True` is an assertion.
 """
 
@@ -31,6 +32,8 @@ from support.pages import PAGES, ROOT, Block, blocks
 
 ROUTING_FILE = Path("config/stripe_billing_router.yaml")
 LEDGER = Path("finance_logs/stripe_ledger.db")
+# A block that begins like this is a file.
+FILE_NAME = re.compile(r"# (\w+\.py)\n")
 EXPECTED = re.compile(r"#\s*->\s*(.+)$")
 
 
@@ -65,6 +68,15 @@ class Reader:
         }
         self.set_up()
 
+    def read_all(self, page: Path) -> None:
+        """Read a page to its end, and run the tests that it has shown."""
+        for block in blocks(page):
+            self.read(block)
+        if list(Path().glob("test_*.py")):
+            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stdout + done.stderr
+
     def set_up(self) -> None:
         """Build the default router on the sandbox, from what is in the folder now."""
         stripe_billing_router.configure(
@@ -80,8 +92,8 @@ class Reader:
             self._do[block.language](block)
 
     def _python(self, block: Block) -> None:
-        if "def test_" in block.code:
-            _run_as_tests(block)
+        if named := FILE_NAME.match(block.code):
+            Path(named[1]).write_text(block.code, encoding="utf-8")
             return
         lines = block.code.splitlines()
         for node in ast.parse(block.code).body:
@@ -108,14 +120,6 @@ class Reader:
             words = shlex.split(line, comments=True)
             if words:
                 _check_command(words, str(block))
-
-
-def _run_as_tests(block: Block) -> None:
-    file = Path("test_page.py")
-    file.write_text(block.code, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _check_command(words: list[str], where: str) -> None:
@@ -156,8 +160,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_does_what_it_says(page: Path, reader: Reader) -> None:
-    for block in blocks(page):
-        reader.read(block)
+    reader.read_all(page)
 
 
 def test_an_assertion_on_a_page_can_fail(tmp_path: Path, reader: Reader) -> None:

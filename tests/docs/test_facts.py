@@ -10,6 +10,7 @@ from stripe_billing_router import errors
 from stripe_billing_router.models import Route
 from stripe_billing_router.operation import MONEY_ACTIONS, State
 from stripe_billing_router.settings import VARIABLES, Settings
+from stripe_billing_router.testing import FaultPlan
 from support.pages import PAGES, ROOT, anchors, links, prose, rows
 
 DOCS = ROOT / "docs"
@@ -70,3 +71,10 @@ def test_every_field_of_a_route_is_described() -> None:
     described = {row[0]: row[1] == "required" for row in rows(DOCS / "routing.md", "field")}
     fields = Route.model_fields.items()
     assert described == {name: field.is_required() for name, field in fields}
+
+
+def test_every_fault_of_the_sandbox_is_described() -> None:
+    described = {row[0] for row in rows(DOCS / "testing-your-bot.md", "fault")}
+    plan = {name for name, _ in inspect.getmembers(FaultPlan, inspect.isfunction)}
+    for_the_sandbox_itself = {"add", "on_request", "in_endpoint"}
+    assert described == {name for name in plan if name[0] != "_"} - for_the_sandbox_itself
