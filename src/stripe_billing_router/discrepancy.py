@@ -12,7 +12,7 @@ from .adapters.records import Records
 from .domain.calls import Reply, StripeCall
 from .domain.reversal import reversible
 from .domain.verification import Verdict
-from .entries import entry
+from .entries import body_amount, entry
 from .errors import AccountMismatchError, KeyAccountMismatchError, MoneyMoved
 from .ids import time_sorted_id
 from .operation import Freeze, LedgerRow, Operation, State
@@ -138,6 +138,7 @@ class Discrepancies:
             self._around.now_ms(),
             action_type=operation.action,
             destination_account=verdict.foreign_account or operation.account,
+            amount=body_amount(reply.body),
             currency=reply.body.get("currency"),
             user_email=operation.plan.user_email,
             error=1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,14 @@ from .redaction import strip_secrets
 
 def _major(amount_minor: int | None, currency: str | None) -> Decimal | None:
     return to_major(amount_minor, currency) if amount_minor is not None and currency else None
+
+
+def body_amount(body: Mapping[str, Any]) -> Decimal | None:
+    """Return the amount that a Stripe object names, in major units, where it names one."""
+    amount_minor, currency = body.get("amount", body.get("amount_due")), body.get("currency")
+    if isinstance(amount_minor, int) and isinstance(currency, str):
+        return to_major(amount_minor, currency)
+    return None
 
 
 def result_of(settlement: Settlement) -> Result:

@@ -102,8 +102,10 @@ class Keyring:
         """Compare the key's account with the master account; a 401 is worth one re-read."""
         answer = self._ask()
         if isinstance(answer, Failure) and answer.kind is FailureKind.AUTHENTICATION:
-            self._keys = self._read_keys()
+            refused, self._keys = self._gateway, self._read_keys()
             self._gateway = self._open_gateway(self._keys.secret)
+            if refused is not None:
+                refused.close()
             answer = self._ask()
         if isinstance(answer, Failure):
             raise _unproven(answer, self.keys.source)

@@ -1,5 +1,6 @@
 """A response that does not belong to the master account: five steps, and nothing but its own."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -36,6 +37,7 @@ def test_a_foreign_account_is_recorded_frozen_alerted_rolled_back_and_raised(
     assert caught.value.money_moved == "no"
     row, rollback = platform.rows
     assert (row.action_type, row.error, row.destination_account) == ("charge", 1, FOREIGN)
+    assert (row.amount, row.currency) == (Decimal("10.00"), "usd")
     assert raw(row)["id"] in platform.sandbox.payment_intents
     assert (rollback.action_type, rollback.error) == ("rollback", 0)
     assert platform.sandbox.refunded_minor() == platform.sandbox.captured_minor() == 1000
