@@ -48,10 +48,17 @@ _of_the_parent: list[Any] = []
 
 
 class Database:
-    """One database. Nothing is opened before the first `run`; safe for threads and after a fork."""
+    """One database. Nothing is opened before the first `run`; safe for threads and after a fork.
 
-    def __init__(self, url: str, *, lock_wait_s: float = LOCK_WAIT_S) -> None:
+    `seen_file` remembers that a SQLite database was made. A missing one is made anew only where
+    it was never seen: an empty journal would forget every business key.
+    """
+
+    def __init__(
+        self, url: str, *, seen_file: Path | None = None, lock_wait_s: float = LOCK_WAIT_S
+    ) -> None:
         self._url = _parsed(url)
+        self._seen_file = seen_file
         self._lock_wait_s = lock_wait_s
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         self.dialect_name = "sqlite" if self.is_sqlite else "postgresql"
@@ -185,12 +192,18 @@ class Database:
 
             with self.transaction() as connection:
                 migrate.upgrade(connection)
+        self._remember_seen()
         self._schema_is_current = True
 
     def _create_file(self, path: Path) -> None:
         """Make the file for its owner only, before SQLite makes it readable for others."""
         if self._file_id is not None:
             return
+        if not path.exists() and self._was_seen():
+            raise DatabaseAwayError(
+                f"{self.description} is missing, though it was made: bring it back, or remove "
+                f"{self._seen_file} to begin with an empty one"
+            )
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -199,11 +212,22 @@ class Database:
                 raise DatabaseAwayError(f"{self.description} is not a file") from None
         self._file_id = _identity(path)
 
+    def _was_seen(self) -> bool:
+        try:
+            return self._seen_file is not None and self._seen_file.read_text() == str(self._file)
+        except FileNotFoundError:
+            return False
+
+    def _remember_seen(self) -> None:
+        if self._file is None or self._seen_file is None or self._was_seen():
+            return
+        self._seen_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._seen_file.write_text(str(self._file))
+
     def _expect_same_file(self, path: Path) -> None:
         """Notice a database that was moved or replaced: writes to the old file would be lost.
 
-        One that vanished is not made anew by a running process: an empty journal would forget
-        every business key.
+        One that vanished is away, and not made anew.
         """
         if self._file_id is None:
             return

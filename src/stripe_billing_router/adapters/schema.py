@@ -140,11 +140,14 @@ def object_id_sql(dialect_name: str) -> str:
 
 
 def insert_unless_there(table: sa.Table, dialect_name: str) -> sa.Insert:
-    """Return an INSERT that passes over a row whose primary key or unique index is taken."""
+    """Return an INSERT that passes over a row whose primary key or unique index is taken.
+
+    Its `rowcount` says whether it did.
+    """
     # Each dialect has its own, and importing the other one would cost as much as our package.
     dialect = import_module(f"sqlalchemy.dialects.{dialect_name}")
     insert: sa.Insert = dialect.insert(table).on_conflict_do_nothing()
-    return insert
+    return insert.execution_options(preserve_rowcount=True)
 
 
 def is_current(connection: sa.Connection) -> bool:

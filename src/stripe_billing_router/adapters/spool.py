@@ -50,8 +50,11 @@ class Spool:
         self._forget()
 
     def is_empty(self) -> bool:
-        """Tell whether nothing waits; costs two looks at the file system."""
-        return self.journal.size() == 0 and self.ledger.size() == 0
+        """Tell whether surely nothing waits; costs two looks at the file system."""
+        try:
+            return self.journal.size() == 0 and self.ledger.size() == 0
+        except OSError:
+            return False
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -30,8 +30,8 @@ class Storage:
 
     def __init__(self, url: str, spool_dir: Path, on_event: EventSink) -> None:
         self._on_event = on_event
-        self.database = Database(url)
         self.spool = Spool(spool_dir)
+        self.database = Database(url, seen_file=self.spool.folder / "database.seen")
         self.outage = Outage(on_event, self.database.description)
         self._drain = Drain(self.spool, self.database, new_write_id)
 
@@ -116,6 +116,8 @@ class Storage:
         Raises:
             LedgerUnavailableError: the database is away, or the files cannot be used.
         """
+        if self.spool.is_empty():
+            return DrainReport()
         try:
             return self._watched(self._drain_and_tell)
         except DatabaseAwayError as error:
