@@ -43,6 +43,11 @@ _PREFIXES = {
 }
 
 
+def nulls(names: str) -> Json:
+    """Return fields that are null until something is known for them."""
+    return dict.fromkeys(names.split())
+
+
 class AccountState:
     """The objects of one account, as the JSON that Stripe would answer with."""
 

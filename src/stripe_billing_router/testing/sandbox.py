@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
 
 from .account import AccountState
 from .cards import behaviour_named
@@ -22,6 +23,8 @@ from .world import World
 
 if TYPE_CHECKING:
     import stripe
+
+    from .server import SandboxServer
 
 
 class StripeSandbox:
@@ -65,6 +68,26 @@ class StripeSandbox:
     def http_client(self) -> stripe.HTTPClient:
         """Return a transport for `stripe.StripeClient` or `stripe_billing_router.configure`."""
         return http_client_for(self._service)
+
+    @contextmanager
+    def serve(self, port: int = 0) -> Iterator[SandboxServer]:
+        """Serve this sandbox on loopback, so that several processes share it.
+
+        Inside the `with` block it answers at `server.url`. Other processes script and count with
+        `RemoteSandbox(server.url)`.
+
+        Args:
+            port: 0 for any free one.
+        """
+        # Only tests of several processes pay for the import of a web server.
+        from .server import SandboxServer  # noqa: PLC0415
+
+        server = SandboxServer(self, port)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
 
     # --- scripting ---
 
@@ -211,6 +234,41 @@ class StripeSandbox:
         """
         return add_invoice_payment(self._service, invoice, kind, amount_minor)
 
+    def seed_routes(self, routes: Iterable[Any], *, unit_amount: int = 1000) -> None:
+        """Add the customers, products and prices that routes name, unless they are there.
+
+        Customers get a card that works; a route's `price_id` becomes a one-time price, its
+        `subscription_price_id`, where that is another one, a monthly price.
+
+        Args:
+            routes: such as `stripe_billing_router.ROUTING_TABLE.values()`.
+            unit_amount: of new prices, in minor units.
+        """
+        for route in routes:
+            currency = getattr(route, "currency", None) or "usd"
+            product = route.product_id
+            for price, recurring in (
+                (route.price_id, False),
+                (getattr(route, "subscription_price_id", None), True),
+            ):
+                if price is not None and price not in self.prices:
+                    self.add_price(
+                        price,
+                        unit_amount=unit_amount,
+                        currency=currency,
+                        recurring=recurring,
+                        product=product,
+                    )
+            if route.customer_id not in self.customers:
+                self.add_customer(
+                    route.customer_id,
+                    email=getattr(route, "user_email", None),
+                    payment_method="pm_card_visa",
+                )
+            method = getattr(route, "payment_method_id", None)
+            if method is not None and method not in self.objects("payment_method"):
+                self.add_payment_method(method, customer=route.customer_id)
+
     def set_balance(self, currency: str, amount_minor: int) -> None:
         """Set what is available in one currency, in minor units."""
         self._account.available_minor[currency] = amount_minor
@@ -225,7 +283,8 @@ class StripeSandbox:
     @property
     def requests(self) -> list[RequestRecord]:
         """Every request so far, in the order of arrival."""
-        return list(self._service.requests)
+        with self._service.lock:
+            return list(self._service.requests)
 
     def count(self, request: str) -> int:
         """Return how many requests arrived, as in `sandbox.count("POST /v1/refunds")`.

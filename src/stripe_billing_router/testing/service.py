@@ -100,17 +100,15 @@ class Service:
 
     def _answer(self, request: _Request) -> tuple[int, bytes]:
         try:
+            if not request.fault.delay_s:
+                with self.lock:
+                    return self._execute(request, self._admit(request))
             with self.lock:
                 admitted = self._admit(request)
-            try:
-                if request.fault.delay_s:
-                    time.sleep(request.fault.delay_s)
-                with self.lock:
-                    return self._execute(request, admitted)
-            except BaseException:
-                if request.key is not None and admitted.saved is None:
-                    admitted.call.account.saved.abandon(request.key)
-                raise
+            # The key is in use meanwhile, and the sandbox is free for other requests.
+            time.sleep(request.fault.delay_s)
+            with self.lock:
+                return self._execute(request, admitted)
         except StripeFailure as failure:
             request.extra_headers |= failure.headers
             return failure.status, _encode(failure.body)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..account import Call
+from ..account import Call, nulls
 from ..failures import Json
 from ..listing import TIMED_PAGE, page_of
 from ..validation import Params, identifier, words
@@ -13,16 +13,24 @@ LIST = Params(
 )
 
 
+# Fields that are null until something is known for them.
+_UNKNOWN = nulls(
+    "application failure_balance_transaction failure_code failure_message receipt_email "
+    "receipt_number receipt_url review shipping source_transfer statement_descriptor "
+    "statement_descriptor_suffix transfer_group"
+)
+
+
 def new_charge(call: Call, intent: Json, method: str) -> Json:
     """Return a charge of the whole PaymentIntent; it is neither paid nor captured yet."""
     transfer_data, fee = intent["transfer_data"], intent["application_fee_amount"]
     return {
         "id": call.world.id("ch_3"),
         "object": "charge",
+        **_UNKNOWN,
         "amount": intent["amount"],
         "amount_captured": 0,
         "amount_refunded": 0,
-        "application": None,
         "application_fee": call.world.id("fee_1") if fee else None,
         "application_fee_amount": fee,
         "balance_transaction": call.world.id("txn_3"),
@@ -36,9 +44,6 @@ def new_charge(call: Call, intent: Json, method: str) -> Json:
         "customer": intent["customer"],
         "description": intent["description"],
         "disputed": False,
-        "failure_balance_transaction": None,
-        "failure_code": None,
-        "failure_message": None,
         "fraud_details": {},
         "livemode": True,
         "metadata": dict(intent["metadata"]),
@@ -48,18 +53,9 @@ def new_charge(call: Call, intent: Json, method: str) -> Json:
         "payment_intent": intent["id"],
         "payment_method": method,
         "payment_method_details": {"type": "card", "card": {"brand": "visa", "last4": "4242"}},
-        "receipt_email": None,
-        "receipt_number": None,
-        "receipt_url": None,
         "refunded": False,
-        "review": None,
-        "shipping": None,
-        "source_transfer": None,
-        "statement_descriptor": None,
-        "statement_descriptor_suffix": None,
         "status": "pending",
         "transfer_data": transfer_data,
-        "transfer_group": None,
         **({"transfer": call.world.id("tr_3")} if transfer_data else {}),
     }  # fmt: skip
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..account import Call
+from ..account import Call, nulls
 from ..failures import Json, invalid, refused
 from ..listing import TIMED_PAGE, page_of
 from ..validation import (
@@ -141,6 +139,17 @@ def _prices(call: Call, mode: str) -> list[Json]:
     return prices
 
 
+# Fields that are null until something is known for them.
+_UNKNOWN = nulls(
+    "adaptive_pricing after_expiration allow_promotion_codes billing_address_collection "
+    "client_secret collected_information consent consent_collection currency_conversion "
+    "customer_account customer_creation discounts invoice origin_context payment_intent "
+    "payment_link payment_method_configuration_details permissions recovered_from "
+    "saved_payment_method_options setup_intent shipping_address_collection shipping_cost "
+    "subscription wallet_options"
+)
+
+
 def _new_session(call: Call, mode: str, prices: list[Json], customer: Json | None) -> Json:
     params = call.params
     target = f"cs_live_a1{call.world.text(56)}"
@@ -150,22 +159,11 @@ def _new_session(call: Call, mode: str, prices: list[Json], customer: Json | Non
         for price, item in zip(prices, items, strict=True)
     )
     email = customer["email"] if customer else params.get("customer_email")
-    empty: dict[str, Any] = dict.fromkeys(
-        (
-            "adaptive_pricing", "after_expiration", "allow_promotion_codes",
-            "billing_address_collection", "client_secret", "collected_information", "consent",
-            "consent_collection", "currency_conversion", "customer_account", "customer_creation",
-            "discounts", "invoice", "origin_context", "payment_intent", "payment_link",
-            "payment_method_configuration_details", "permissions", "recovered_from",
-            "saved_payment_method_options", "setup_intent", "shipping_address_collection",
-            "shipping_cost", "subscription", "wallet_options",
-        )
-    )  # fmt: skip
     hosted = params.get("ui_mode") in _HOSTED
     return {
         "id": target,
         "object": "checkout.session",
-        **empty,
+        **_UNKNOWN,
         "amount_subtotal": total if prices else None,
         "amount_total": total if prices else None,
         "automatic_tax": {"enabled": False, "liability": None, "status": None},

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..account import AccountState, Call
+from ..account import AccountState, Call, nulls
 from ..failures import Json
 from .payment_intents import new_intent
+
+# Fields that are null until something is known for them.
+_UNKNOWN = nulls(
+    "account_tax_ids application automatically_finalizes_at custom_fields customer_account "
+    "default_payment_method default_source description due_date effective_at ending_balance "
+    "footer from_invoice hosted_invoice_url invoice_pdf last_finalization_error "
+    "latest_revision next_payment_attempt number on_behalf_of parent receipt_number rendering "
+    "shipping_cost shipping_details statement_descriptor test_clock webhooks_delivered_at"
+)
 
 
 def new_invoice(call: Call, customer: Json, code: str, **given: Any) -> Json:
@@ -15,26 +24,22 @@ def new_invoice(call: Call, customer: Json, code: str, **given: Any) -> Json:
     invoice: Json = {
         "id": target,
         "object": "invoice",
+        **_UNKNOWN,
         "account_country": "US",
         "account_name": "Sandbox",
-        "account_tax_ids": None,
         "amount_overpaid": 0,
         "amount_paid": 0,
         "amount_paid_off_stripe": 0,
         "amount_shipping": 0,
-        "application": None,
         "attempt_count": 0,
         "attempted": False,
         "auto_advance": False,
         "automatic_tax": {"enabled": False, "liability": None, "status": None},
-        "automatically_finalizes_at": None,
         "billing_reason": "manual",
         "collection_method": "charge_automatically",
         "created": call.now,
         "currency": code,
-        "custom_fields": None,
         "customer": customer["id"],
-        "customer_account": None,
         "customer_address": customer["address"],
         "customer_email": customer["email"],
         "customer_name": customer["name"],
@@ -42,50 +47,27 @@ def new_invoice(call: Call, customer: Json, code: str, **given: Any) -> Json:
         "customer_shipping": customer["shipping"],
         "customer_tax_exempt": "none",
         "customer_tax_ids": [],
-        "default_payment_method": None,
-        "default_source": None,
         "default_tax_rates": [],
-        "description": None,
         "discounts": [],
-        "due_date": None,
-        "effective_at": None,
-        "ending_balance": None,
-        "footer": None,
-        "from_invoice": None,
-        "hosted_invoice_url": None,
-        "invoice_pdf": None,
         "issuer": {"type": "self"},
-        "last_finalization_error": None,
-        "latest_revision": None,
         "lines": {
             "object": "list", "data": [], "has_more": False, "url": f"/v1/invoices/{target}/lines",
         },
         "livemode": True,
         "metadata": {},
-        "next_payment_attempt": None,
-        "number": None,
-        "on_behalf_of": None,
-        "parent": None,
         "payment_settings": {"payment_method_options": None, "payment_method_types": None},
         "period_end": call.now,
         "period_start": call.now,
         "post_payment_credit_notes_amount": 0,
         "pre_payment_credit_notes_amount": 0,
-        "receipt_number": None,
-        "rendering": None,
-        "shipping_cost": None,
-        "shipping_details": None,
-        "statement_descriptor": None,
         "status": "draft",
         "status_transitions": {
             "finalized_at": None, "marked_uncollectible_at": None, "paid_at": None,
             "voided_at": None,
         },
-        "test_clock": None,
         "total_discount_amounts": [],
         "total_pretax_credit_amounts": [],
         "total_taxes": [],
-        "webhooks_delivered_at": None,
         **given,
     }  # fmt: skip
     return add_up(call.account, invoice)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..account import Call
+from ..account import Call, nulls
 from ..failures import Json, StripeFailure, refused
 from ..listing import TIMED_PAGE, page_of
 from ..validation import (
@@ -100,51 +100,38 @@ _CONFIRMABLE = ("requires_payment_method", "requires_confirmation", "requires_ac
 _NO_METHOD_TYPES = "2026-09-30"
 
 
+# Fields that are null until something is known for them.
+_UNKNOWN = nulls(
+    "allowed_payment_method_types application application_fee_amount canceled_at "
+    "cancellation_reason customer customer_account description excluded_payment_method_types "
+    "last_payment_error latest_charge next_action on_behalf_of payment_method "
+    "payment_method_configuration_details processing receipt_email review setup_future_usage "
+    "shipping statement_descriptor statement_descriptor_suffix transfer_data transfer_group"
+)
+
+
 def new_intent(call: Call, amount_minor: int, code: str, **given: Any) -> Json:
     """Return a PaymentIntent that has not been confirmed."""
     target = call.world.id("pi_3")
     return {
         "id": target,
         "object": "payment_intent",
-        "allowed_payment_method_types": None,
+        **_UNKNOWN,
         "amount": amount_minor,
         "amount_capturable": 0,
         "amount_details": {"tip": {}},
         "amount_received": 0,
-        "application": None,
-        "application_fee_amount": None,
         "automatic_payment_methods": {"allow_redirects": "always", "enabled": True},
-        "canceled_at": None,
-        "cancellation_reason": None,
         "capture_method": "automatic_async",
         "client_secret": f"{target}_secret_{call.world.text(25)}",
         "confirmation_method": "automatic",
         "created": call.now,
         "currency": code,
-        "customer": None,
-        "customer_account": None,
-        "description": None,
-        "excluded_payment_method_types": None,
-        "last_payment_error": None,
-        "latest_charge": None,
         "livemode": True,
         "metadata": {},
-        "next_action": None,
-        "on_behalf_of": None,
-        "payment_method": None,
-        "payment_method_configuration_details": None,
         "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
         "payment_method_types": ["card"],
-        "processing": None,
-        "receipt_email": None,
-        "review": None,
-        "setup_future_usage": None,
-        "shipping": None,
-        "statement_descriptor": None,
-        "statement_descriptor_suffix": None,
         "status": "requires_payment_method",
-        "transfer_data": None,
-        "transfer_group": None,
         **given,
     }
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..account import Call
+from ..account import Call, nulls
 from ..cards import Behaviour
 from ..failures import Json, StripeFailure, missing, not_modelled, refused
 from ..listing import TIMED_PAGE, page_of
@@ -223,6 +221,16 @@ def _first_invoice(
     return invoice
 
 
+# Fields that are null until something is known for them.
+_UNKNOWN = nulls(
+    "application application_fee_percent billing_cycle_anchor_config billing_thresholds "
+    "canceled_at customer_account days_until_due default_source ended_at latest_invoice "
+    "next_pending_invoice_item_invoice on_behalf_of pause_collection "
+    "pending_invoice_item_interval pending_setup_intent pending_update schedule test_clock "
+    "transfer_data"
+)
+
+
 def _new_subscription(call: Call, prices: list[Json], trial_end: int | None) -> Json:
     params, target = call.params, call.world.id("sub_1")
     end = trial_end or call.now + _DAYS[prices[0]["recurring"]["interval"]] * 86400
@@ -243,19 +251,10 @@ def _new_subscription(call: Call, prices: list[Json], trial_end: int | None) -> 
         }
         for price, item in zip(prices, params["items"], strict=True)
     ]
-    empty: dict[str, Any] = dict.fromkeys(
-        (
-            "application", "application_fee_percent", "billing_cycle_anchor_config",
-            "billing_thresholds", "canceled_at", "customer_account", "days_until_due",
-            "default_source", "ended_at", "latest_invoice", "next_pending_invoice_item_invoice",
-            "on_behalf_of", "pause_collection", "pending_invoice_item_interval",
-            "pending_setup_intent", "pending_update", "schedule", "test_clock", "transfer_data",
-        )
-    )  # fmt: skip
     return {
         "id": target,
         "object": "subscription",
-        **empty,
+        **_UNKNOWN,
         "automatic_tax": {"enabled": False, "disabled_reason": None, "liability": None},
         "billing_cycle_anchor": call.now,
         "billing_mode": {"type": "flexible"},

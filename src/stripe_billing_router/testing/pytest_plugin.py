@@ -1,0 +1,52 @@
+"""The pytest plugin: a test that asks for `stripe_sandbox` pays at a sandbox, and nowhere else.
+
+pytest loads this module in every run where the package is installed, so it imports nothing of ours
+until a test asks for a fixture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from . import StripeSandbox
+
+
+@pytest.fixture
+def stripe_sandbox_settings() -> dict[str, Any]:
+    """Settings for the router of `stripe_sandbox`; override it in a conftest to add your own.
+
+    Whatever it returns wins over what the fixture would set, such as `routing_config`.
+    """
+    return {}
+
+
+@pytest.fixture
+def stripe_sandbox(
+    tmp_path: Path, stripe_sandbox_settings: dict[str, Any]
+) -> Iterator[StripeSandbox]:
+    """Give a fresh sandbox, with the default router connected to it and a ledger of its own.
+
+    The customers and prices that the routing file names are there, each customer with a card that
+    works; call `seed_routes` after `register_route`. Without a routing file there is one bot,
+    `sandbox:bot`. No key, Vault or database of the environment is touched, and afterwards the
+    router is forgotten.
+    """
+    import stripe_billing_router as router  # noqa: PLC0415 - See the module's docstring.
+
+    from .connected import router_settings  # noqa: PLC0415
+    from .sandbox import StripeSandbox  # noqa: PLC0415
+
+    sandbox = StripeSandbox()
+    folder = tmp_path / "stripe_sandbox"
+    folder.mkdir()
+    router.configure(**router_settings(sandbox, folder) | stripe_sandbox_settings)
+    try:
+        sandbox.seed_routes(router.ROUTING_TABLE.values())
+        yield sandbox
+    finally:
+        router.reset()
