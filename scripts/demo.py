@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from rich import box
 from rich.console import Console
 from rich.padding import Padding
 from rich.panel import Panel
-from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
@@ -93,9 +91,8 @@ class Demo:
 
     def run(self, code: str) -> Any:
         """Show the line that a bot would write, and run it."""
-        shown = Syntax(code, "python", theme="ansi_dark", background_color="default")
-        for prompt, line in zip_longest([">>> "], shown.highlight(code).split(), fillvalue="... "):
-            self.print(Text.assemble((str(prompt), "dim"), line))
+        for number, line in enumerate(code.splitlines()):
+            self.print(Text.assemble(("... " if number else ">>> ", "dim"), (line, "bold")))
         name, _, expression = code.rpartition(" = ")
         value = eval(expression, self.names)  # noqa: S307 - Written below, and shown.
         self.names[name] = value
