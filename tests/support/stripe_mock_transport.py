@@ -39,14 +39,14 @@ class StripeMockTransport(stripe.HTTPClient):
         self._pool = urllib3.PoolManager(num_pools=1, maxsize=16)
         self.requests: list[tuple[str, str]] = []
 
-    def request(
+    def request(  # type: ignore[override]
         self,
         method: str,
         url: str,
         headers: Mapping[str, str] | None,
         post_data: Any = None,
         **_sdk_internal: Any,
-    ) -> tuple[bytes, int, Mapping[str, str]]:  # type: ignore[override]
+    ) -> tuple[bytes, int, Mapping[str, str]]:
         """Send one request, and answer as if the live account had been asked."""
         address = urlsplit(url)
         self.requests.append((method.upper(), address.path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from .account import AccountState, Call
-from .cards import declining
+from .cards import Behaviour, declining
 from .failures import Json, StripeFailure
 from .resources import subscriptions
 from .resources.customers import new_customer
@@ -34,12 +34,9 @@ def settle_payment(service: Service, target: str, *, succeeded: bool) -> None:
         account = _owner(service, target)
         intent = account.find("payment_intent", target)
         if intent["status"] == "requires_action":
+            behaviour = Behaviour() if succeeded else declining("generic_decline")
             call = _call(service, account, {})
-            behaviour = declining("generic_decline")
-            if succeeded:
-                behaviour = expected_behaviour(call, "pm_card_visa")
-            method = intent["payment_method"]
-            _try_to_pay(call, intent, method, behaviour)
+            _try_to_pay(call, intent, intent["payment_method"], behaviour)
         elif intent["status"] == "processing":
             if succeeded:
                 succeed(account, intent)
@@ -52,7 +49,7 @@ def settle_payment(service: Service, target: str, *, succeeded: bool) -> None:
             mark_paid(account, account.objects["invoice"][invoice], int(service.world.now()))
 
 
-def _try_to_pay(call: Call, intent: Json, method: str, behaviour: Any) -> None:
+def _try_to_pay(call: Call, intent: Json, method: str, behaviour: Behaviour) -> None:
     try:
         pay(call, intent, method, behaviour, customer_present=True, fail_on_action=False)
     except StripeFailure:
@@ -119,6 +116,19 @@ def _subscribe(
         "invoice": subscription["latest_invoice"],
         "payment_status": "paid",
     }
+
+
+def add_paid_intent(
+    service: Service, target: str, customer: str | None, amount_minor: int, currency: str
+) -> Json:
+    """Add a PaymentIntent that was paid before; see `StripeSandbox.add_payment`."""
+    with service.lock:
+        call = _call(service, service.main, {})
+        intent = new_intent(call, amount_minor, currency, customer=customer)
+        intent |= {"id": target, "client_secret": f"{target}_secret_{call.world.text(25)}"}
+        usable(call, "pm_card_visa", customer)
+        _try_to_pay(call, service.main.add(intent), "pm_card_visa", Behaviour())
+        return intent
 
 
 def add_invoice_payment(
