@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import sqlite3
 import stat
 import threading
 import time
@@ -168,9 +169,8 @@ class Database:
         return engine
 
     def _on_sqlite_connect(self, connection: Any, _record: Any) -> None:
-        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
-        if mode != "wal":
-            connection.execute("PRAGMA journal_mode=WAL")
+        if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            _switch_to_wal(connection, self._lock_wait_s)
         # A commit is on the disk when it returns, also after a power cut.
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
@@ -278,6 +278,22 @@ def _parsed(url: str) -> sa.URL:
 def _on_sqlite_begin(connection: Connection) -> None:
     reads_only = connection.get_execution_options().get("sbr_reads_only", False)
     connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+
+def _switch_to_wal(connection: sqlite3.Connection, wait_s: float) -> None:
+    """Choose the write-ahead log, once in a database's life.
+
+    Where processes start at once, SQLite refuses all but one without waiting.
+    """
+    deadline_s = time.monotonic() + wait_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline_s:
+                raise
+        time.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - only to get out of step
 
 
 def _is_worth_another_try(error: exc.DBAPIError, tries: int) -> bool:
