@@ -16,7 +16,7 @@ from .redaction import redact, strip_secrets
 Writer = Callable[[LedgerRow], None]
 
 
-def _nowhere(row: LedgerRow) -> bool:
+def _nowhere(_: LedgerRow) -> bool:
     raise AssertionError("the package sets the default writer when it is imported")
 
 

@@ -55,4 +55,4 @@ def _build(settings: dict[str, Any]) -> BillingRouter:
     return BillingRouter(**settings)
 
 
-set_default_writer(lambda row: get_router().records.log(row))
+set_default_writer(lambda row: get_router().log(row))

@@ -159,8 +159,7 @@ def _from_text(text: str) -> Decimal:
             f"{shown} is not a plain amount; write it like '19.99': digits and one point, "
             "no sign, exponent, separator or space"
         )
-    decimals = match[1] or ""
-    if len(decimals) > _MOST_DECIMALS:
+    if match[1] is not None and len(match[1]) > _MOST_DECIMALS:
         raise InvalidAmountError(f"{shown} has more decimals than any currency; round it first")
     _bounded(Decimal(text))
     return Decimal(text)

@@ -15,16 +15,20 @@ MASK: Final = "[redacted]"
 # `sk_`, `rk_`, `pk_`, `sk_org_` in live and test mode, also as Stripe itself shortens them
 # (`sk_live_****1234`), but not a bare prefix, which help texts name; `whsec_`; ephemeral keys
 # `ek_`; `pi_…_secret_…` client secrets; Vault's `hvs.`/`hvb.`/`hvr.` tokens and the older `s.`;
-# `Bearer …` and `Basic …` headers; the user and password in an address.
-_SECRET: Final = re.compile(
+# `Bearer …` and `Basic …` headers, but no words such as "Basic subscription"; the user and
+# password in an address.
+_IS_KEY: Final = (
     r"(?:[spr]k_(?:org_)?(?:live|test)_[A-Za-z0-9_\-*]+"
     r"|(?:whsec|ek_live|ek_test)_[A-Za-z0-9_\-+/=]+"
     r"|[a-z]{2,12}_[A-Za-z0-9]+_secret_[A-Za-z0-9_\-%]*"
     r"|\bhv[sbr]\.[A-Za-z0-9_\-.]+"
-    r"|\bs\.[A-Za-z0-9]{20,}"
-    r"|(?i:\bbearer\s+)[^\s\"',;]+"
-    r"|(?i:\bbasic\s+)[A-Za-z0-9+/]{12,}=*"
-    r"|(?<=://)[^\s/@:\"]*:[^\s/@\"]+(?=@))"
+    r"|\bs\.[A-Za-z0-9]{20,})"
+)
+_TOKENS: Final = re.compile(_IS_KEY)
+_SECRET: Final = re.compile(
+    _IS_KEY + r"|(?i:\bbearer\s+)[^\s\"',;]+"
+    r"|(?i:\bbasic\s+)(?=[A-Za-z0-9+/]*[0-9=])[A-Za-z0-9+/]{12,}=*"
+    r"|(?<=://)[^\s/@:\"]*:[^\s/@\"]+(?=@)"
 )
 
 # Every match of the above holds one of these. Looking for them first makes most texts, of which an
@@ -36,6 +40,11 @@ _HINT: Final = re.compile(
 
 # Fields of Stripe's objects that let their holder pay, confirm or read as the customer.
 SECRET_FIELDS: Final = frozenset({"client_secret", "ephemeral_key_secret", "secret"})
+
+
+def holds_secret(text: str) -> bool:
+    """Say whether a text holds a key or token itself, and not only a word that comes before one."""
+    return _TOKENS.search(text) is not None
 
 
 def redact(text: str) -> str:

@@ -13,8 +13,8 @@ from .adapters.keys import Keys, resolve_keys
 from .adapters.processes import current_process, is_alive
 from .adapters.records import Records
 from .adapters.routing_file import load_routes
+from .adapters.storage_errors import StorageError
 from .adapters.stripe_gateway import StripeGateway
-from .customers import CustomerCache
 from .discrepancy import Discrepancies
 from .domain.identifiers import check_idempotency_key
 from .domain.plans import (
@@ -29,9 +29,10 @@ from .domain.plans import (
 from .domain.requests import check_text
 from .domain.routing import Resolution, RoutingTable, RoutingTableView
 from .engine import Engine
-from .errors import InputError, PaymentDeclinedError, UnknownOperationError
+from .errors import InputError, LedgerUnavailableError, PaymentDeclinedError, UnknownOperationError
 from .ids import operation_id, random_key, time_sorted_id
 from .keyring import Keyring
+from .known_objects import KnownObjects
 from .models import Route
 from .operation import Freeze, LedgerRow, Operation, State
 from .receipt import Receipt
@@ -59,7 +60,7 @@ class BillingRouter:
         self._table.replace_all(load_routes(self.settings.routing_config))
         self.routes = RoutingTableView(self._table)
         self._alerts = Alerts(self.settings.alert_urls)
-        self._customers = CustomerCache(self.settings.customer_cache_s)
+        self._known = KnownObjects(self.settings.customer_cache_s)
         around = Surroundings(_now_ms, time.sleep, current_process, is_alive)
         self.records = Records(
             self._ledger_url(),
@@ -85,7 +86,7 @@ class BillingRouter:
             around=around,
             sender=sender,
             lease_s=self.settings.lease_s,
-            on_reply=self._customers.note,
+            on_reply=self._known.note,
         )
 
     def _ledger_url(self) -> str:
@@ -256,7 +257,7 @@ class BillingRouter:
     ) -> Receipt:
         keyed = idempotency_key is not None if keyed is None else keyed
         key = random_key() if idempotency_key is None else check_idempotency_key(idempotency_key)
-        plan = self._customers.complete(planned.plan)
+        plan = self._known.complete(planned.plan)
         account = self._keyring.keys.master_account_id
         now_ms = _now_ms()
         wanted = Operation(
@@ -277,10 +278,20 @@ class BillingRouter:
             return self._engine.execute(wanted, keyed=keyed)
         except PaymentDeclinedError:
             # What was remembered of the customer's default method may be out of date.
-            self._customers.forget(plan.customer_id)
+            self._known.forget(plan.customer_id)
             raise
 
     # Operations and freezes.
+
+    def log(self, row: LedgerRow) -> bool:
+        """Write one row to the ledger; false where its money row is there already.
+
+        Raises `LedgerUnavailableError` when it could be written nowhere.
+        """
+        try:
+            return self.records.log(row)
+        except StorageError as problem:
+            raise LedgerUnavailableError(f"the row was not written: {problem}") from None
 
     def get_operation(self, operation_id: str, *, refresh: bool = False) -> Operation:
         """Return an operation; with `refresh`, ask Stripe first where it is not final.
@@ -309,7 +320,12 @@ class BillingRouter:
             actor=who,
             created_ms=now_ms,
         )
-        self.records.freeze(freeze, self._policy_row("freeze", freeze.pattern, who, why))
+        try:
+            self.records.freeze(freeze, self._policy_row("freeze", freeze.pattern, who, why))
+        except StorageError as problem:
+            raise LedgerUnavailableError(
+                f"{pattern} is frozen in this process only, nothing could be written: {problem}"
+            ) from None
         self._alerts.send("freeze", "warning", f"{pattern} was frozen by {who}: {why}", {})
 
     def unfreeze(self, bot_or_pattern: str, *, approver: str) -> int:

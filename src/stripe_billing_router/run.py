@@ -109,17 +109,19 @@ class Run:
         self.operation = replace(self.operation, steps=tuple(steps))
 
     def forget_removal(self) -> None:
-        """Drop the records of a removal that failed, so that it is tried afresh next time."""
+        """Drop the records of a removal that failed, so that it is tried afresh next time.
+
+        So is the last step if it was a read: nothing can come after what failed there.
+        """
         kept = [record for record in self.operation.steps if not record.step.startswith("remove.")]
+        if kept and kept[-1].failure is not None and not _writes(kept[-1]):
+            kept.pop()
         self.operation = replace(self.operation, steps=tuple(kept))
 
     @property
     def wrote(self) -> bool:
         """Whether any write of this run was answered with success."""
-        return any(
-            record.reply is not None and StripeCall(record.step, record.method).writes
-            for record in self.operation.steps
-        )
+        return any(record.reply is not None and _writes(record) for record in self.operation.steps)
 
     @property
     def undecided(self) -> bool:
@@ -128,6 +130,10 @@ class Run:
             record.unknown_sends > 0 and record.reply is None and record.failure is None
             for record in self.operation.steps
         )
+
+
+def _writes(record: StepRecord) -> bool:
+    return StripeCall(record.step, record.method).writes
 
 
 def recorded_outcome(record: StepRecord) -> Reply | CallFailedError | None:

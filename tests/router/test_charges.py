@@ -85,16 +85,21 @@ def test_a_charge_by_price_is_one_invoice_with_its_own_item(platform: Platform) 
     assert (receipt.object, receipt.status, receipt.paid) == ("invoice", "paid", True)
     assert receipt.amount == Decimal("20.00")
     assert platform.paths == [
-        "GET /v1/account", "POST /v1/invoices", "POST /v1/invoiceitems",
+        "GET /v1/account", "GET /v1/prices/price_finance_standard", "POST /v1/invoices",
+        "POST /v1/invoiceitems",
         "POST /v1/invoices/{id}/finalize", "POST /v1/invoices/{id}/pay",
     ]  # fmt: skip
-    invoice, item = platform.requests[1], platform.requests[2]
+    invoice, item = platform.requests[2], platform.requests[3]
+    assert invoice.params["currency"] == "usd"
     assert invoice.params["pending_invoice_items_behavior"] == "exclude"
     assert item.params["invoice"] == receipt.id
     keys = [request.idempotency_key for request in platform.requests if request.method == "POST"]
     assert len(set(keys)) == 4
     assert platform.kinds == [("charge", 0)]
     assert platform.rows[0].user_email == "finance@example.com"
+    platform.mark()
+    platform.router.charge(BOT)
+    assert {request.method for request in platform.requests} == {"POST"}
 
 
 def test_a_declined_invoice_is_voided(platform: Platform) -> None:

@@ -17,6 +17,7 @@ from .flows import (
     default_payment_method,
     with_tags,
 )
+from .outcomes import may_retry
 
 
 def charge_by_amount(plan: Plan, tags: Tags) -> Flow:
@@ -101,12 +102,13 @@ def charge_by_price(plan: Plan, tags: Tags) -> Flow:
     pending items in. An amount due above what is permitted, or above the invoice's own total (an
     earlier debt of the customer), voids it. Stripe: "Invoices", "Integrate with the Invoicing API".
     """
+    currency = plan.currency or (yield from _currency_of(str(plan.price_id)))
     draft = yield StripeCall(
         "invoice",
         "invoices.create",
         compact(
             customer=plan.customer_id,
-            currency=plan.currency,
+            currency=currency,
             description=plan.description,
             auto_advance=False,
             collection_method="charge_automatically",
@@ -147,12 +149,27 @@ def charge_by_price(plan: Plan, tags: Tags) -> Flow:
     return invoice_settlement(reply, plan.user_email)
 
 
+def _currency_of(price_id: str) -> Generator[StripeCall, Reply, str | None]:
+    """Read a price's currency, or return None where it cannot be read and Stripe decides.
+
+    An invoice that names none takes the customer's or the account's, and Stripe then refuses a
+    price in another.
+    """
+    try:
+        price = yield StripeCall("price", "prices.retrieve", target=price_id)
+    except CallFailedError as failed:
+        if may_retry(failed.failure):
+            raise
+        return None
+    currency = price.body.get("currency")
+    return currency if isinstance(currency, str) else None
+
+
 def _refuse_excess(plan: Plan, invoice: Mapping[str, Any]) -> None:
     due, total = invoice.get("amount_due"), invoice.get("total")
-    if not isinstance(due, int):
-        return
     bounds = [bound for bound in (plan.permitted_minor, total) if isinstance(bound, int)]
-    if bounds and due > min(bounds):
+    # Where there is a bound, an invoice that does not say what it comes to is not paid either.
+    if bounds and (not isinstance(due, int) or due > min(bounds)):
         raise LimitExceededError(
             f"invoice {invoice.get('id')} for {plan.price_id} came to {due} minor units of "
             f"{invoice.get('currency')}, and {min(bounds)} were permitted; it was voided. Look at "
@@ -165,8 +182,8 @@ def invoice_settlement(reply: Reply, email: str | None) -> Settlement:
     body = reply.body
     status = body.get("status")
     paid = status == "paid"
-    dead = status in ("void", "uncollectible")
-    state = State.SUCCEEDED if paid else State.FAILED if dead else State.OPEN
+    # One that was written off as uncollectible can still be paid, so only a void one is dead.
+    state = State.SUCCEEDED if paid else State.FAILED if status == "void" else State.OPEN
     return Settlement(
         state=state,
         reply=reply,
@@ -196,6 +213,6 @@ def remove_invoice(
         return current
     if status == "draft":
         yield StripeCall(f"{prefix}.delete", "invoices.delete", target=target)
-    elif status in ("open", "uncollectible"):
+    elif status != "void":
         yield StripeCall(f"{prefix}.void", "invoices.void_invoice", target=target)
     return None

@@ -61,7 +61,7 @@ def expanded(value: Any) -> Mapping[str, Any]:
 
 def identifier(value: Any) -> str | None:
     """Return the id of an object that is maybe expanded."""
-    return expanded(value).get("id") if isinstance(value, Mapping) else value
+    return value.get("id") if isinstance(value, Mapping) else value
 
 
 def cleanup(

@@ -29,7 +29,7 @@ def parse_holder(text: str) -> Holder | None:
     host, _, rest = text.partition("/")
     pid, _, rest = rest.partition("/")
     started = rest.partition("/")[0]
-    return Holder(host, int(pid), started) if host and pid.isdigit() else None
+    return Holder(host, int(pid), started) if host and pid.isdecimal() else None
 
 
 def is_held(

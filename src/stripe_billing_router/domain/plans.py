@@ -7,6 +7,7 @@ bot's retry stays its retry when the operator has changed the route in between.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,15 +16,20 @@ from ..errors import InputError
 from ..ids import fingerprint
 from ..money import decimal_amount, normalize_currency, to_minor
 from ..operation import Plan
-from .identifiers import check_id, check_metadata
+from ..redaction import holds_secret
+from .identifiers import check_id
 from .requests import (
     check_params,
     check_reason,
     check_text,
     complete_checkout,
+    merge_metadata,
     split_metadata,
 )
 from .routing import Resolution
+
+# Of a new customer, what words it and how it is to pay; the rest is who it is.
+_NOT_WHO = ("description", "invoice_settings", "payment_method")
 
 # Stripe's bound on a PaymentIntent's and an invoice's description is not documented; this is ours.
 MAX_DESCRIPTION = 1000
@@ -39,22 +45,39 @@ class Planned:
 
 
 def _planned(plan: Plan, overrides: Mapping[str, str] | None, **asked: Any) -> Planned:
+    _refuse_secrets(plan)
     bought: dict[str, Any] = {
         "kind": plan.kind,
         "amount_minor": plan.amount_minor,
         "amount": plan.amount,
-        "currency": plan.currency if plan.kind == "amount" else None,
+        "currency": plan.currency,
         "price": plan.price_id,
         "customer": plan.customer_id,
         "payment": plan.payment_id,
         "overrides": dict(overrides or {}),
     }
     if plan.kind == "customer":
-        bought["customer"] = dict(plan.params)
+        bought["customer"] = asked["customer"]
     if plan.kind == "checkout":
         bought["price"] = [plan.params.get("mode"), plan.params.get("line_items")]
     request = {"kind": plan.kind, "overrides": dict(overrides or {}), "asked": asked}
     return Planned(plan, fingerprint(bought), fingerprint(request))
+
+
+def _refuse_secrets(plan: Plan) -> None:
+    """Refuse what would stand at Stripe and in the ledger for everybody there to read."""
+    for name in ("description", "metadata", "params"):
+        if holds_secret(json.dumps(getattr(plan, name))):
+            raise InputError(
+                f"{name} holds what looks like a key or another secret; it would be stored at "
+                "Stripe and in the ledger. Take it out"
+            )
+
+
+def _written(amount: Any) -> str:
+    """Write an amount in one way, whatever the caller's decimal context: 10, "10.00" and 10.0."""
+    text = format(decimal_amount(amount), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def plan_charge(
@@ -75,7 +98,7 @@ def plan_charge(
     route = found.route
     named = None if currency is None else normalize_currency(currency)
     asked = {
-        "amount": None if amount is None else format(decimal_amount(amount).normalize(), "f"),
+        "amount": None if amount is None else _written(amount),
         "currency": named,
         "price": None if price_id is None else check_id("price", price_id),
         "customer": None if customer_id is None else check_id("customer", customer_id),
@@ -99,7 +122,7 @@ def plan_charge(
         user_email=route.user_email,
         # With both known there is nothing that the customer's record could add.
         customer_known=bool(method and route.user_email),
-        metadata={**route.metadata, **check_metadata(metadata)},
+        metadata=merge_metadata(route.metadata, metadata),
     )
     return _planned(plan, overrides, **asked)
 
@@ -146,14 +169,13 @@ def plan_refund(
     params: Mapping[str, Any],
 ) -> Planned:
     """Plan a refund. Its currency is the payment's, so the amount stays in major units here."""
-    kind = "invoice" if str(payment_id).startswith("in_") else "payment_intent"
-    payment = check_id(kind, payment_id)
+    payment = check_id("payment", payment_id)
     extra = check_params("refund", params)
     metadata = split_metadata(extra, {})
     why = check_reason(reason)
     if why is not None:
         extra["reason"] = why
-    exact = None if amount is None else format(decimal_amount(amount).normalize(), "f")
+    exact = None if amount is None else _written(amount)
     plan = Plan(
         action="refund",
         kind="refund",
@@ -177,7 +199,10 @@ def plan_checkout_session(
     route = found.route
     extra = check_params("create_checkout_session", params)
     metadata = split_metadata(extra, route.metadata)
+    asked = {"mode": extra.get("mode"), "line_items": extra.get("line_items")}
     extra = complete_checkout(extra, route.price_id, route.customer_id)
+    if extra["mode"] == "setup":
+        extra["currency"] = found.require_currency()  # Stripe: required in this mode
     plan = Plan(
         action="checkout_session",
         kind="checkout",
@@ -187,7 +212,7 @@ def plan_checkout_session(
         metadata=metadata,
         params=extra,
     )
-    return _planned(plan, overrides, mode=extra["mode"], line_items=extra.get("line_items"))
+    return _planned(plan, overrides, **asked)
 
 
 def plan_customer(
@@ -208,7 +233,8 @@ def plan_customer(
         metadata=metadata,
         params=extra,
     )
-    return _planned(plan, overrides, customer=extra)
+    who = {name: value for name, value in extra.items() if name not in _NOT_WHO}
+    return _planned(plan, overrides, customer=who)
 
 
 def plan_balance(found: Resolution, currency: Any) -> Planned:

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from ..errors import InputError, RouteKeyOverrideError
-from .identifiers import check_id, check_metadata
+from ..errors import InputError
+from .identifiers import check_id, check_metadata, refuse_stripe_keys
 
 REFUND_REASONS: Final = ("duplicate", "fraudulent", "requested_by_customer")
 
@@ -89,8 +89,7 @@ ALLOWED: Final[dict[str, frozenset[str]]] = {
     ),
 }
 
-# Nowhere, at any depth: other accounts, keys, options of the SDK, and amounts set inline.
-_KEYS: Final = frozenset({"secret_key", "public_key", "api_key"})
+# Nowhere, at any depth: other accounts, options of the SDK, and amounts set inline.
 _FORBIDDEN: Final = frozenset(
     [
         "account",
@@ -118,23 +117,24 @@ _FORBIDDEN: Final = frozenset(
 )
 
 # Sessions shown inside the caller's own page have no page of Stripe's to return from.
-_NO_SUCCESS_URL: Final = frozenset({"custom", "embedded", "elements", "embedded_page", "form"})
+_NO_SUCCESS_URL: Final = ("custom", "embedded", "elements", "embedded_page", "form")
+_MOST_BITS: Final = 64
+_MOST_DIGITS: Final = 64
 
 
 def check_params(helper: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return a deep copy of a helper's extra parameters, as JSON data.
 
     Raises `InputError` for a parameter outside the allow-list or a value Stripe could not read,
-    and `RouteKeyOverrideError` for a Stripe key.
+    and `RouteKeyOverrideError` for a Stripe key, by name or by value, at any depth.
     """
     if params is None:
         return {}
     if not isinstance(params, Mapping):
         raise InputError(f"{helper} takes a mapping of parameters, not {type(params).__name__}")
+    refuse_stripe_keys(params, helper)
     allowed = ALLOWED[helper]
     for name in params:
-        if name in _KEYS:
-            raise _key_error(name)
         if name not in allowed:
             raise InputError(_not_taken(helper, name, allowed))
     return {
@@ -151,37 +151,51 @@ def _not_taken(helper: str, name: object, allowed: frozenset[str]) -> str:
     return f"{helper} does not take the parameter {str(name)[:80]!r}; {hint}"
 
 
-def _key_error(name: str) -> RouteKeyOverrideError:
-    return RouteKeyOverrideError(
-        f"{name} cannot be given with a call: the router alone holds the Stripe keys"
-    )
-
-
 def _json(value: Any, path: str) -> Any:
-    if value is None or isinstance(value, bool | int | str):
+    if value is None:
+        return value
+    if isinstance(value, str):
+        return _readable(value, path)
+    if isinstance(value, int) and value.bit_length() <= _MOST_BITS:
         return value
     if isinstance(value, float) and math.isfinite(value):
         return value
-    if isinstance(value, Decimal) and value.is_finite():
+    if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) < _MOST_DIGITS:
         return format(value, "f")
     if isinstance(value, list | tuple):
         return [_json(item, f"{path}[{index}]") for index, item in enumerate(value)]
     if isinstance(value, Mapping):
         for name in value:
-            if name in _KEYS:
-                raise _key_error(name)
             if not isinstance(name, str) or name in _FORBIDDEN:
                 raise InputError(
                     f"{path}.{str(name)[:80]} cannot be set: accounts, prices and keys are the "
                     "router's to choose"
                 )
         return {name: _json(item, f"{path}.{name}") for name, item in value.items()}
-    raise InputError(f"{path} holds a {type(value).__name__}, which Stripe cannot read")
+    raise InputError(f"{path} holds a {type(value).__name__} that Stripe cannot read")
+
+
+def _readable(text: str, path: str) -> str:
+    """Refuse what cannot be sent (lone surrogates) or kept in a database (NUL)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        readable = False
+    else:
+        readable = "\0" not in text
+    if not readable:
+        raise InputError(f"{path} holds a character that is no Unicode text")
+    return text
 
 
 def split_metadata(params: dict[str, Any], base: Mapping[str, str]) -> dict[str, str]:
     """Take `metadata` out of checked parameters and merge it over the route's."""
-    return {**base, **check_metadata(params.pop("metadata", None))}
+    return merge_metadata(base, params.pop("metadata", None))
+
+
+def merge_metadata(base: Mapping[str, str], given: Any) -> dict[str, str]:
+    """Return a call's metadata merged over the route's; the bound on pairs holds for both."""
+    return check_metadata({**base, **check_metadata(given)})
 
 
 def check_text(name: str, value: Any, max_length: int) -> str | None:
@@ -190,11 +204,7 @@ def check_text(name: str, value: Any, max_length: int) -> str | None:
         return None
     if not isinstance(value, str) or not value.strip() or len(value) > max_length:
         raise InputError(f"{name} must be 1 to {max_length} characters of text")
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        raise InputError(f"{name} holds a character that is no Unicode text") from None
-    return value
+    return _readable(value, name)
 
 
 def check_reason(reason: Any) -> str | None:

@@ -92,7 +92,7 @@ def _refund(
     captured = facts.get("amount_captured", paid.get("amount_received", paid.get("amount")))
     left = int(captured or 0) - int(facts.get("amount_refunded") or 0)
     if left <= 0:
-        return Reversal(kind, target, True, "it was refunded already")
+        return (yield from _refunded_before(kind, target))
     reply = yield StripeCall(
         f"rollback.{target}.refund",
         "refunds.create",
@@ -113,6 +113,18 @@ def _refund(
         left,
         reply.body.get("currency"),
     )
+
+
+def _refunded_before(kind: str, target: str) -> ReversalFlow:
+    """Judge a payment of which nothing is left: Stripe counts a pending refund as given back."""
+    page = yield StripeCall(
+        f"rollback.{target}.refunds", "refunds.list", {kind: target, "limit": 100}
+    )
+    for refund in page.body.get("data", []):
+        status = refund.get("status")
+        if status not in ("succeeded", "failed", "canceled"):
+            return Reversal(kind, target, False, f"refund {refund.get('id')} is {status}")
+    return Reversal(kind, target, True, "it was refunded already")
 
 
 def _reverse_invoice(target: str, tags: Tags) -> ReversalFlow:
@@ -173,9 +185,12 @@ def _reverse_checkout_session(target: str, tags: Tags) -> ReversalFlow:
     if current.body.get("status") == "open":
         yield StripeCall(f"rollback.{target}.expire", "checkout.sessions.expire", {}, target)
     paid = identifier(current.body.get("payment_intent"))
-    if paid is None:
-        return Reversal("checkout.session", target, True, "expired")
-    return (yield from _reverse_payment_intent(paid, tags))
+    subscription = identifier(current.body.get("subscription"))
+    if paid is not None:
+        return (yield from _reverse_payment_intent(paid, tags))
+    if subscription is not None:
+        return (yield from _reverse_subscription(subscription, tags))
+    return Reversal("checkout.session", target, True, "expired")
 
 
 def _reverse_customer(target: str, tags: Tags) -> ReversalFlow:
