@@ -9,6 +9,8 @@ import stripe
 from stripe_billing_router.testing import StripeSandbox
 
 KEY = "sk_live_sandboxfake"
+# As the router does: whatever version the installed SDK would choose.
+API_VERSION = "2026-10-28.endive"
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def sandbox() -> StripeSandbox:
 @pytest.fixture
 def client(sandbox: StripeSandbox) -> stripe.StripeClient:
     """The real SDK, talking to the sandbox."""
-    return stripe.StripeClient(KEY, http_client=sandbox.http_client())
+    return stripe.StripeClient(KEY, http_client=sandbox.http_client(), stripe_version=API_VERSION)
 
 
 @pytest.fixture

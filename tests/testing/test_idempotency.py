@@ -90,8 +90,8 @@ def test_a_concurrent_use_is_409_and_afterwards_replays(pay: Pay, sandbox: Strip
     results: list[Any] = []
     first = threading.Thread(target=lambda: results.append(pay("k")))
     first.start()
-    while not sandbox.requests:
-        pass
+    while not any(record.account for record in sandbox.requests):
+        pass  # It has not been let in yet.
     with pytest.raises(stripe.APIError) as caught:
         pay("k")
     error: Any = caught.value.error

@@ -18,7 +18,8 @@ _METHODS = frozenset(
     {
         "add_account", "add_customer", "add_invoice_payment", "add_payment", "add_payment_method",
         "add_price", "add_product", "advance", "captured_minor", "complete_checkout", "count",
-        "deny", "effects", "objects", "refunded_minor", "revoke", "set_balance", "settle_payment", "settle_refund",
+        "deny", "effects", "objects", "refunded_minor", "revoke", "set_balance", "settle_payment",
+        "settle_refund",
     }
 )  # fmt: skip
 _VALUES = frozenset({"account_id", "now", "requests"})
