@@ -1,0 +1,230 @@
+"""What makes two calls "the same": what is bought, never how it is paid, worded or labelled.
+
+There are two fingerprints, of what was resolved and of what was asked; either being equal means
+the same, so that a retry stays a retry when the operator has changed the route in between.
+"""
+
+from decimal import Decimal, localcontext
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stripe_billing_router.domain.plans import (
+    Planned,
+    plan_balance,
+    plan_charge,
+    plan_checkout_session,
+    plan_customer,
+    plan_refund,
+    plan_subscription,
+)
+from support.routes import FULL, LEAST, NO_ARGUMENTS, resolved
+
+URL = {"success_url": "https://x.example"}
+
+
+def charge(route: dict[str, Any] = FULL, **given_: Any) -> Planned:
+    given_ = {**NO_ARGUMENTS, **given_}
+    return plan_charge(resolved(route, given_["overrides"]), **given_)
+
+
+def subscription(route: dict[str, Any] = FULL, **given_: Any) -> Planned:
+    given_ = {"price_id": None, "customer_id": None, "overrides": None, "params": {}, **given_}
+    return plan_subscription(resolved(route, given_["overrides"]), **given_)
+
+
+def refund(payment_id: str = "pi_1", **given_: Any) -> Planned:
+    given_ = {"amount": None, "reason": None, "overrides": None, "params": {}, **given_}
+    return plan_refund(resolved(FULL, given_["overrides"]), payment_id, **given_)
+
+
+def checkout(route: dict[str, Any] = FULL, overrides: Any = None, **params: Any) -> Planned:
+    found = resolved(route, overrides)
+    return plan_checkout_session(found, {**URL, **params}, overrides=overrides)
+
+
+def customer(overrides: Any = None, **info: Any) -> Planned:
+    return plan_customer(resolved(FULL, overrides), info, overrides=overrides)
+
+
+def same(one: Planned, other: Planned) -> bool:
+    """Tell what the engine asks: is either fingerprint equal?"""
+    return (
+        one.fingerprint == other.fingerprint or one.request_fingerprint == other.request_fingerprint
+    )
+
+
+class TestAmount:
+    @pytest.mark.parametrize("amount", [10, "10", "10.0", "10.00", 10.0, Decimal("10.000")])
+    def test_however_it_is_written(self, amount: Any) -> None:
+        for plan in charge, refund:
+            one, other = plan(amount=amount), plan(amount=10)
+            assert one.fingerprint == other.fingerprint
+            assert one.request_fingerprint == other.request_fingerprint
+
+    @pytest.mark.parametrize("amount", [1, 100, "10.01", "9.99", None])
+    def test_another_one_is_another_purchase(self, amount: Any) -> None:
+        assert not same(charge(amount=amount), charge(amount=10))
+        assert not same(refund(amount=amount), refund(amount=10))
+
+    @given(st.integers(1, 9_999_999), st.integers(1, 3))
+    def test_a_callers_decimal_context_changes_nothing(self, minor: int, precision: int) -> None:
+        amount = f"{minor // 100}.{minor % 100:02}"
+        usual, usual_charge = refund(amount=amount), charge(amount=amount)
+        with localcontext() as context:
+            context.prec = precision
+            assert refund(amount=amount) == usual
+            assert charge(amount=amount) == usual_charge
+        assert Decimal(str(usual.plan.amount)) == Decimal(amount)
+        assert not str(usual.plan.amount).endswith((".", ".0"))
+
+    def test_whole_hundreds_keep_their_zeros(self) -> None:
+        assert refund(amount=100).plan.amount == "100"
+        assert refund(amount="1200.50").plan.amount == "1200.5"
+
+
+DIFFERENT_CHARGES: list[dict[str, Any]] = [
+    {"amount": 10},
+    {"amount": 10, "currency": "usd"},
+    {"amount": 10, "customer_id": "cus_other"},
+    {"amount": 10, "overrides": {"plan": "gold"}},
+    {"amount": 11},
+    {},
+    {"price_id": "price_other"},
+    {"currency": "usd"},
+    {"customer_id": "cus_other"},
+    {"overrides": {"plan": "gold"}},
+]
+
+
+@pytest.mark.parametrize("one", range(len(DIFFERENT_CHARGES)))
+@pytest.mark.parametrize("other", range(len(DIFFERENT_CHARGES)))
+def test_charges_differ_by_kind_amount_currency_price_customer_and_overrides(
+    one: int, other: int
+) -> None:
+    planned = charge(**DIFFERENT_CHARGES[one]), charge(**DIFFERENT_CHARGES[other])
+    assert same(*planned) is (one == other)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"payment_method": "pm_other"},
+        {"description": "reworded"},
+        {"metadata": {"try": 2}},
+    ],
+)
+@pytest.mark.parametrize("what", [{"amount": 10}, {"price_id": "price_1"}, {}])
+def test_how_a_charge_is_paid_or_worded_does_not_matter(
+    how: dict[str, Any], what: dict[str, Any]
+) -> None:
+    one, other = charge(**what), charge(**what, **how)
+    assert one.fingerprint == other.fingerprint
+    assert one.request_fingerprint == other.request_fingerprint
+
+
+def test_a_word_for_what_is_the_default_is_the_same_purchase() -> None:
+    """A bot may begin to name what its route says: what is bought is what it was."""
+    assert same(charge(amount=10), charge(amount=10, currency="EUR", customer_id="cus_route"))
+    assert same(charge(), charge(price_id="price_route"))
+    assert same(checkout(), checkout(line_items=[{"price": "price_route"}]))
+    assert same(checkout(), checkout(mode="payment"))
+    assert same(charge(overrides={}), charge())
+
+
+class TestRouteChanged:
+    """The operator edits the route between a call and its retry; the key is still the same."""
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        return {
+            **FULL, "price_id": "price_new", "subscription_price_id": "price_new_monthly",
+            "customer_id": "cus_new", "currency": "gbp",
+        }  # fmt: skip
+
+    def test_the_same_request_stays_the_same(self) -> None:
+        for plan in charge, subscription, checkout:
+            assert same(plan(), plan(self.changed))
+            assert plan().fingerprint != plan(self.changed).fingerprint
+        assert same(charge(amount=10), charge(self.changed, amount=10))
+
+    def test_another_request_is_another_purchase(self) -> None:
+        assert not same(charge(amount=10), charge(self.changed, amount=11))
+        assert not same(charge(), charge(self.changed, price_id="price_other"))
+        assert not same(subscription(), subscription(self.changed, price_id="price_other"))
+        items = [{"price": "price_other"}]
+        assert not same(checkout(), checkout(self.changed, line_items=items))
+
+
+def test_subscriptions_differ_by_price_customer_and_overrides() -> None:
+    planned = [
+        subscription(),
+        subscription(price_id="price_other"),
+        subscription(customer_id="cus_other"),
+        subscription(overrides={"plan": "gold"}),
+    ]
+    assert not any(same(one, other) for one in planned for other in planned if one is not other)
+    how = {"default_payment_method": "pm_other", "description": "x", "metadata": {"a": "b"}}
+    assert planned[0].fingerprint == subscription(params=how).fingerprint
+    assert planned[0].request_fingerprint == subscription(params=how).request_fingerprint
+
+
+def test_refunds_differ_by_payment_amount_and_overrides() -> None:
+    planned = [
+        refund(),
+        refund(amount=10),
+        refund("pi_2"),
+        refund("in_1"),
+        refund(overrides={"plan": "gold"}),
+    ]
+    assert not any(same(one, other) for one in planned for other in planned if one is not other)
+    how: dict[str, Any] = {"reason": "duplicate", "params": {"metadata": {"a": "b"}}}
+    assert planned[0].fingerprint == refund(**how).fingerprint
+    assert planned[0].request_fingerprint == refund(**how).request_fingerprint
+
+
+def test_checkout_sessions_differ_by_mode_items_customer_and_overrides() -> None:
+    planned = [
+        checkout(),
+        checkout(mode="subscription"),
+        checkout(mode="setup"),
+        checkout(line_items=[{"price": "price_route", "quantity": 2}]),
+        checkout(overrides={"plan": "gold"}),
+    ]
+    assert not any(same(one, other) for one in planned for other in planned if one is not other)
+    assert planned[0].fingerprint != checkout({**FULL, "customer_id": "cus_new"}).fingerprint
+    how = checkout(metadata={"a": "b"}, locale="de")
+    assert planned[0].fingerprint == how.fingerprint
+    assert planned[0].request_fingerprint == how.request_fingerprint
+
+
+def test_customers_differ_by_who_they_are() -> None:
+    planned = [
+        customer(email="a@example.com"),
+        customer(email="b@example.com"),
+        customer(email="a@example.com", name="A"),
+        customer(email="a@example.com", overrides={"plan": "gold"}),
+    ]
+    assert not any(same(one, other) for one in planned for other in planned if one is not other)
+    how = customer(
+        email="a@example.com", description="reworded", payment_method="pm_new",
+        invoice_settings={"default_payment_method": "pm_new"}, metadata={"a": "b"},
+    )  # fmt: skip
+    assert planned[0].fingerprint == how.fingerprint
+    assert planned[0].request_fingerprint == how.request_fingerprint
+    assert how.plan.params["description"] == "reworded"
+
+
+def test_balances_differ_by_currency() -> None:
+    found = resolved(LEAST)
+    assert same(plan_balance(found, None), plan_balance(found, "USD"))
+    assert not same(plan_balance(found, None), plan_balance(found, "eur"))
+
+
+def test_no_two_kinds_of_operation_are_ever_the_same() -> None:
+    planned = [charge(), charge(amount=1), subscription(), refund(), checkout(), customer(),
+               plan_balance(resolved(FULL), None)]  # fmt: skip
+    assert len({one.fingerprint for one in planned}) == len(planned)
+    assert len({one.request_fingerprint for one in planned}) == len(planned)
