@@ -1,0 +1,131 @@
+"""What an operation's outcome looks like in the ledger and in the journal."""
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from stripe_billing_router.domain.calls import Reply
+from stripe_billing_router.domain.flows import Settlement
+from stripe_billing_router.entries import entry, failure_row, result_of, settlement_row
+from stripe_billing_router.errors import AccountMismatchError, BillingError, PaymentDeclinedError
+from stripe_billing_router.operation import MONEY_ACTIONS, Plan, Result, State
+from support.operations import OPERATION
+
+NOW_MS = 1_700_000_000_000
+
+
+def settlement(amount_minor: int | None = 1999, **fields: Any) -> Settlement:
+    body = {"id": "pi_1", "object": "payment_intent", "client_secret": "pi_1_secret_2"}
+    return replace(
+        Settlement(
+            state=State.SUCCEEDED,
+            reply=Reply(body, {"request-id": "req_1"}),
+            action_type="charge",
+            paid=True,
+            amount_minor=amount_minor,
+            currency="usd",
+            user_email="payer@example.com",
+        ),
+        **fields,
+    )
+
+
+class TestResult:
+    def test_it_is_enough_to_replay_the_receipt_and_holds_no_secret(self) -> None:
+        assert result_of(settlement()) == Result(
+            body={"id": "pi_1", "object": "payment_intent"},
+            paid=True,
+            amount="19.99",
+            currency="usd",
+            request_id="req_1",
+        )
+
+    @pytest.mark.parametrize(
+        ("minor", "currency", "amount"),
+        [(0, "usd", "0.00"), (500, "jpy", "500"), (5120, "kwd", "5.120"), (-100, "usd", "-1.00"),
+         (None, "usd", None), (100, None, None)],
+    )  # fmt: skip
+    def test_its_amount_is_exact_in_its_currency(
+        self, minor: int | None, currency: str | None, amount: str | None
+    ) -> None:
+        result = result_of(settlement(minor, currency=currency, paid=False))
+        assert (result.amount, result.currency, result.paid) == (amount, currency, False)
+
+
+class TestSettlementRow:
+    def test_it_is_what_stripe_took(self) -> None:
+        row = settlement_row(OPERATION, settlement(), NOW_MS)
+        assert (row.action_type, row.amount, row.currency) == ("charge", Decimal("19.99"), "usd")
+        assert (row.timestamp_ms, row.bot_id, row.error) == (NOW_MS, "finance:bot", 0)
+        assert row.user_email == "payer@example.com"
+        assert row.destination_account == "acct_Master1"
+        assert json.loads(row.raw_event_json)["id"] == "pi_1"
+        assert "secret" not in row.raw_event_json
+
+    def test_the_plans_email_stands_in_for_stripes(self) -> None:
+        row = settlement_row(OPERATION, settlement(user_email=None), NOW_MS)
+        assert row.user_email == "route@example.com"
+
+    def test_what_has_no_amount_has_none(self) -> None:
+        assert settlement_row(OPERATION, settlement(None), NOW_MS).amount is None
+
+
+class TestFailureRow:
+    def row(self, error: BillingError, **plan: Any) -> tuple[Any, dict[str, Any]]:
+        operation = replace(OPERATION, plan=replace(OPERATION.plan, **plan), attempt=2)
+        row = failure_row(operation, error, NOW_MS)
+        return row, json.loads(row.raw_event_json)
+
+    def test_it_says_what_was_tried_and_is_never_a_money_row(self) -> None:
+        error = PaymentDeclinedError(
+            "declined", http_status=402, stripe_code="card_declined",
+            decline_code="insufficient_funds", request_id="req_1",
+            objects={"payment_intent": "pi_1"},
+        )  # fmt: skip
+        row, event = self.row(error)
+        assert row.action_type in MONEY_ACTIONS
+        assert row.error == 1
+        assert (row.amount, row.currency) == (Decimal("10.00"), "usd")
+        assert (row.user_email, row.destination_account) == ("route@example.com", "acct_Master1")
+        assert (row.timestamp_ms, row.bot_id) == (NOW_MS, "finance:bot")
+        assert event == {
+            "id": "pi_1",
+            "object": "error",
+            "code": "payment_declined",
+            "message": "declined",
+            "money_moved": "no",
+            "operation_id": "op_1",
+            "idempotency_key": "order-17",
+            "attempt": 2,
+            "http_status": 402,
+            "stripe_code": "card_declined",
+            "decline_code": "insufficient_funds",
+            "request_id": "req_1",
+        }
+
+    def test_a_refunds_amount_is_the_one_asked_for(self) -> None:
+        row, _ = self.row(BillingError("no"), amount="7.5", amount_minor=None, currency=None)
+        assert (row.amount, row.currency) == (Decimal("7.5"), None)
+
+    def test_what_names_no_amount_has_none(self) -> None:
+        row, event = self.row(BillingError("no"), amount_minor=None)
+        assert (row.amount, event["id"]) == (None, None)
+
+    def test_a_foreign_account_is_the_destination(self) -> None:
+        row, _ = self.row(AccountMismatchError("whose?", foreign_account="acct_Foreign9"))
+        assert row.destination_account == "acct_Foreign9"
+
+
+def test_any_other_row_names_the_bot_and_the_account() -> None:
+    row = entry(OPERATION, NOW_MS, action_type="rollback", amount=Decimal(1), currency="usd")
+    assert (row.bot_id, row.destination_account) == ("finance:bot", "acct_Master1")
+    named = entry(OPERATION, NOW_MS, action_type="rollback", destination_account="acct_Other")
+    assert named.destination_account == "acct_Other"
+
+
+def test_a_plan_is_not_needed_to_tell_an_amount() -> None:
+    bare = replace(OPERATION, plan=Plan(action="charge", kind="price", bot_id="finance:bot"))
+    assert failure_row(bare, BillingError("no"), NOW_MS).amount is None
