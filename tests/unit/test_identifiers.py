@@ -1,5 +1,6 @@
 """Bot ids, Stripe ids, metadata and business keys: what passes, and what is refused and how."""
 
+from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
@@ -16,6 +17,7 @@ from stripe_billing_router.domain.identifiers import (
     id_pattern,
     parse_bot_id,
     refuse_stripe_keys,
+    shown,
 )
 from stripe_billing_router.errors import (
     InputError,
@@ -131,6 +133,7 @@ class TestStripeIds:
             ("price", "price_1-2", "is not a price id"),
             ("price", "xprice_1", "is not a price id"),
             ("price", "price_" + "x" * 250, "at most 255 characters, and this one has 256"),
+            ("price", "price-" + "x" * 249, "is not a price id"),
             ("price", None, "a price id (price_… or plan_…) is a text, not a NoneType"),
             ("price", 5, "is a text, not an int"),
             ("price", b"price_1", "is a text, not a bytes"),
@@ -174,6 +177,7 @@ class TestIdempotencyKeys:
 class TestMetadata:
     def test_whole_numbers_become_text(self) -> None:
         assert check_metadata({"order": 7, "run": "a b"}) == {"order": "7", "run": "a b"}
+        assert check_metadata({"order": (1 << 64) - 1}) == {"order": "18446744073709551615"}
 
     def test_none_is_none_and_any_mapping_will_do(self) -> None:
         assert check_metadata(None) == {}
@@ -197,6 +201,7 @@ class TestMetadata:
             ({1: "x"}, "text of 1 to 40"),
             ({"a[b]": "x"}, "square bracket"),
             ({"a]": "x"}, "square bracket"),
+            ({"a[": "x"}, "square bracket"),
             ({"a\n": "x"}, "control character"),
             ({"sbr_operation": "x"}, "the router's own"),
             ({"SBR_x": "x"}, "the router's own"),
@@ -256,8 +261,31 @@ class TestStripeKeys:
     def test_what_is_no_key_passes(self, value: Any) -> None:
         refuse_stripe_keys({"a": value}, "route")
 
+    def test_a_call_is_told_where_the_key_stands(self) -> None:
+        with pytest.raises(RouteKeyOverrideError, match=r"^metadata\.run holds a Stripe key; "):
+            check_metadata({"run": "sk_live_abc"})
+
     def test_what_is_nested_without_end_is_refused(self) -> None:
-        endless: list[Any] = []
-        endless.append(endless)
+        endless_list: list[Any] = []
+        endless_list.append(endless_list)
+        endless_mapping: dict[str, Any] = {}
+        endless_mapping["a"] = endless_mapping
+        for endless in (endless_list, endless_mapping):
+            with pytest.raises(InputError, match="16 levels"):
+                refuse_stripe_keys(endless, "route")
+
+    @pytest.mark.parametrize("wrap", [lambda inner: [inner], lambda inner: {"a": inner}])
+    def test_sixteen_levels_are_looked_through(self, wrap: Callable[[Any], Any]) -> None:
+        nested: Any = "sk_live_abc"
+        for _ in range(16):
+            nested = wrap(nested)
+        with pytest.raises(RouteKeyOverrideError):
+            refuse_stripe_keys(nested, "route")
         with pytest.raises(InputError, match="16 levels"):
-            refuse_stripe_keys(endless, "route")
+            refuse_stripe_keys(wrap(nested), "route")
+
+
+def test_a_long_value_is_cut_where_it_is_shown() -> None:
+    assert shown("x" * 60) == repr("x" * 60)
+    assert shown("x" * 61) == repr("x" * 60) + "…"
+    assert shown(5) == "an int"

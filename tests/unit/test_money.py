@@ -108,6 +108,7 @@ def test_an_amount_becomes_stripes_integer(amount: Any, currency: str, minor: in
         (1, "tnd", "0.001"),
         (0, "bhd", "0.000"),
         (123456789012345678, "usd", "1234567890123456.78"),  # A balance may pass any cap.
+        ((1 << 64) - 1, "jpy", "18446744073709551615"),
     ],
 )
 def test_stripes_integer_becomes_a_plain_amount(minor: int, currency: str, text: str) -> None:

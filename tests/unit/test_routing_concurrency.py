@@ -1,5 +1,6 @@
 """Threads see whole routes and whole reloads; cost does not grow with the number of routes."""
 
+import gc
 import sys
 import threading
 from collections.abc import Callable
@@ -152,11 +153,13 @@ def calls_made_by(job: Callable[[], Any]) -> int:
         nonlocal count
         count += event in ("call", "c_call")
 
+    gc.disable()  # A collection in between would call finalizers and callbacks of others.
     sys.setprofile(on_event)
     try:
         job()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return count
 
 
@@ -204,3 +207,29 @@ def test_an_unknown_bot_among_a_hundred_thousand_costs_little(
 
     ask()
     assert calls_made_by(ask) < 50_000
+
+
+@pytest.mark.parametrize(
+    "typo",
+    [
+        "zebra_77777_en",  # the last character is missing
+        "zebra_77777_endx",  # one too many at the end
+        "ebra_77777_end",  # the first character is missing
+        "xzebra_77777_end",  # one too many at the start
+        "zebra_77777_edn",  # the last two change places
+        "ezbra_77777_end",  # the first two change places
+        "zebra-77777_end",  # another character
+        "zebra77777_end",  # a separator is missing
+    ],
+)
+def test_one_typing_error_is_found_among_many(typo: str) -> None:
+    table = RoutingTable()
+    route = Route(**whole(1))
+    table.replace_all(
+        {
+            ("stripe", "default", "finance", f"zebra_{number:05}_end"): route
+            for number in range(70_000, 78_000)
+        }
+    )
+    with pytest.raises(UnknownRouteError, match=r"known bots: zebra_77777_end[, ]"):
+        table.resolve(f"finance:{typo}")
