@@ -175,9 +175,25 @@ def test_voiding_closes_its_payment_for_good(flow: Flow, sandbox: StripeSandbox)
         flow.v1.invoices.void_invoice(flow.draft())
 
 
+def test_an_invoice_may_name_its_own_payment_method(flow: Flow, sandbox: StripeSandbox) -> None:
+    sandbox.add_payment_method("pm_poor", "insufficient_funds", customer="cus_x")
+    invoice = flow.draft(default_payment_method="pm_poor")
+    flow.add(invoice)
+    with pytest.raises(stripe.CardError):
+        flow.v1.invoices.pay(invoice)
+    with pytest.raises(stripe.InvalidRequestError, match="No such PaymentMethod"):
+        flow.draft(default_payment_method="pm_none")
+
+
+def test_a_draft_that_comes_to_nothing_is_paid_without_a_payment_method(flow: Flow) -> None:
+    assert flow.v1.invoices.pay(flow.draft("cus_bare")).amount_paid == 0
+
+
 def test_an_uncollectible_invoice_can_still_be_voided(flow: Flow) -> None:
     invoice = flow.open()
     assert flow.v1.invoices.mark_uncollectible(invoice.id).status == "uncollectible"
+    with pytest.raises(stripe.InvalidRequestError, match="open invoices"):
+        flow.v1.invoices.mark_uncollectible(invoice.id)
     assert flow.v1.invoices.void_invoice(invoice.id).status == "void"
 
 

@@ -104,9 +104,13 @@ def test_payment_methods_of_ones_own_behave_as_told(pay: Pay, sandbox: StripeSan
     sandbox.add_payment_method("pm_mine", customer="cus_x")
     sandbox.add_payment_method("pm_poor", "insufficient_funds")
     sandbox.add_payment_method("pm_other", customer="cus_bare")
+    sandbox.add_payment_method("pm_slow", "processes")
+    sandbox.add_payment_method("pm_shy", "authentication")
     assert pay(payment_method="pm_mine").payment_method == "pm_mine"
-    with pytest.raises(stripe.CardError):
-        pay(payment_method="pm_poor")
+    assert pay(payment_method="pm_slow").status == "processing"
+    for declined in ("pm_poor", "pm_shy"):
+        with pytest.raises(stripe.CardError):
+            pay(payment_method=declined)
     with pytest.raises(stripe.InvalidRequestError, match="attached to a customer"):
         pay(payment_method="pm_other")
 
@@ -254,6 +258,17 @@ def test_the_balance_follows_every_currency(
             "payment_method_types",
         ),
         ({"expand": ["latest_chrage"]}, None, "expand"),
+        ({"expand": "latest_charge"}, None, "expand"),
+        ({"amount": {"usd": 5}}, None, "amount"),
+        ({"description": {"text": "tea"}}, None, "description"),
+        ({"metadata": "order 7"}, None, "metadata"),
+        ({"metadata": {"order": {"number": "7"}}}, None, "metadata[order]"),
+        ({"automatic_payment_methods": "on"}, None, "automatic_payment_methods"),
+        (
+            {"transfer_data": {"destination": "acct_x", "amount": 0}},
+            "parameter_invalid_integer",
+            "transfer_data[amount]",
+        ),
     ],
 )
 def test_what_stripe_would_refuse_is_refused_before_anything_happens(
@@ -284,6 +299,36 @@ def test_confirming_options_without_confirm_are_refused(client: stripe.StripeCli
         client.v1.payment_intents.create(
             {"amount": 5, "currency": "usd", "confirm": True, "payment_method": "pm_card_visa"}
         )
+
+
+def test_a_payment_method_is_needed_to_confirm(client: stripe.StripeClient) -> None:
+    create = client.v1.payment_intents.create
+    with pytest.raises(stripe.InvalidRequestError, match="missing a payment method"):
+        create({"amount": 5, "currency": "usd", "confirm": True})
+    intent = create({"amount": 5, "currency": "usd"})
+    with pytest.raises(stripe.InvalidRequestError, match="missing a payment method"):
+        client.v1.payment_intents.confirm(intent.id)
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("latest_charge.payment_intent.latest_charge", True),
+        ("latest_charge.refunds.data", True),
+        ("latest_charge.balance_transaction", False),
+        ("customer.nothing", False),
+        ("latest_charge.payment_intent.latest_charge.payment_intent.customer", False),
+    ],
+)
+def test_expansions_go_four_levels_deep_along_what_there_is(
+    pay: Pay, client: stripe.StripeClient, path: str, found: bool
+) -> None:
+    target = pay().id
+    if found:
+        assert client.v1.payment_intents.retrieve(target, {"expand": [path]}).id == target
+        return
+    with pytest.raises(stripe.InvalidRequestError, match="expand"):
+        client.v1.payment_intents.retrieve(target, {"expand": [path]})
 
 
 def test_metadata_is_merged_by_an_update(client: stripe.StripeClient) -> None:
