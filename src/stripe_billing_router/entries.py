@@ -8,22 +8,28 @@ from typing import Any
 
 from . import billing_logger
 from .domain.flows import Settlement
-from .errors import BillingError
+from .errors import BillingError, InputError
 from .money import to_major
 from .operation import LedgerRow, Operation, Result
 from .redaction import strip_secrets
 
 
-def _major(amount_minor: int | None, currency: str | None) -> Decimal | None:
-    return to_major(amount_minor, currency) if amount_minor is not None and currency else None
+def _major(amount_minor: Any, currency: Any) -> Decimal | None:
+    """Return major units, or None where Stripe names no amount, or one in an unknown currency.
+
+    What happened has happened: nothing that Stripe answers may keep it from being written down.
+    """
+    if amount_minor is None or not currency:
+        return None
+    try:
+        return to_major(amount_minor, currency)
+    except InputError:
+        return None
 
 
 def body_amount(body: Mapping[str, Any]) -> Decimal | None:
     """Return the amount that a Stripe object names, in major units, where it names one."""
-    amount_minor, currency = body.get("amount", body.get("amount_due")), body.get("currency")
-    if isinstance(amount_minor, int) and isinstance(currency, str):
-        return to_major(amount_minor, currency)
-    return None
+    return _major(body.get("amount", body.get("amount_due")), body.get("currency"))
 
 
 def result_of(settlement: Settlement) -> Result:

@@ -9,7 +9,13 @@ import pytest
 
 from stripe_billing_router.domain.calls import Reply
 from stripe_billing_router.domain.flows import Settlement
-from stripe_billing_router.entries import entry, failure_row, result_of, settlement_row
+from stripe_billing_router.entries import (
+    body_amount,
+    entry,
+    failure_row,
+    result_of,
+    settlement_row,
+)
 from stripe_billing_router.errors import AccountMismatchError, BillingError, PaymentDeclinedError
 from stripe_billing_router.operation import MONEY_ACTIONS, Plan, Result, State
 from support.operations import OPERATION
@@ -46,13 +52,35 @@ class TestResult:
     @pytest.mark.parametrize(
         ("minor", "currency", "amount"),
         [(0, "usd", "0.00"), (500, "jpy", "500"), (5120, "kwd", "5.120"), (-100, "usd", "-1.00"),
-         (None, "usd", None), (100, None, None)],
+         (None, "usd", None), (100, None, None), (100, "", None), (100, "of a later year", None)],
     )  # fmt: skip
     def test_its_amount_is_exact_in_its_currency(
         self, minor: int | None, currency: str | None, amount: str | None
     ) -> None:
         result = result_of(settlement(minor, currency=currency, paid=False))
         assert (result.amount, result.currency, result.paid) == (amount, currency, False)
+
+
+@pytest.mark.parametrize(
+    ("body", "amount"),
+    [
+        ({"amount": 1999, "currency": "usd"}, "19.99"),
+        ({"amount_due": 500, "currency": "jpy"}, "500"),
+        ({"amount": 1, "amount_due": 2, "currency": "usd"}, "0.01"),
+        ({"amount": None, "currency": "usd"}, None),
+        ({"amount": "1999", "currency": "usd"}, None),
+        ({"amount": 1999, "currency": "of a later year"}, None),
+        ({"amount": 1999, "currency": ["usd"]}, None),
+        ({"amount": 1999}, None),
+        ({"currency": "usd"}, None),
+        ({}, None),
+    ],
+)
+def test_the_amount_of_any_object_is_exact_or_none(
+    body: dict[str, Any], amount: str | None
+) -> None:
+    found = body_amount(body)
+    assert (None if found is None else str(found)) == amount
 
 
 class TestSettlementRow:
