@@ -348,6 +348,25 @@ class TestCustomer:
             self.plan(info)
 
 
+REFUSED = (InputError, RouteKeyOverrideError)
+
+
+class TestSecrets:
+    """They would be stored at Stripe and in the ledger, for everybody there to read."""
+
+    @pytest.mark.parametrize("secret", ["sk_live_fake51abcdef", "pi_1_secret_abcdef"])
+    def test_no_text_of_a_call_may_hold_one(self, secret: str) -> None:
+        with pytest.raises(REFUSED) as caught:
+            charge(FULL, amount=1, description=f"see {secret}")
+        assert secret not in str(caught.value)
+        with pytest.raises(REFUSED):
+            charge(FULL, amount=1, metadata={"note": secret})
+        with pytest.raises(REFUSED):
+            plan_customer(resolved(FULL), {"name": secret}, overrides=None)
+        with pytest.raises(REFUSED):
+            TestSubscription().plan(FULL, params={"description": secret})
+
+
 class TestBalance:
     def test_the_currency_is_the_one_asked_for_or_the_routes(self) -> None:
         expected = Plan(
