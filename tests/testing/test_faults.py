@@ -1,5 +1,6 @@
 """Every fault does what it says, to the requests that it names, as often as it is told."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -172,6 +173,18 @@ def test_any_fault_may_come_late(pay: Pay, sandbox: StripeSandbox) -> None:
     sandbox.faults.delay(0.01)
     with pytest.raises(stripe.CardError):
         pay(payment_method="pm_card_chargeDeclined")
+
+
+def test_clearing_the_faults_lets_delayed_requests_go_on(pay: Pay, sandbox: StripeSandbox) -> None:
+    sandbox.faults.delay(60)
+    delayed = threading.Thread(target=pay)
+    delayed.start()
+    while not any(record.account for record in sandbox.requests):
+        pass
+    sandbox.faults.clear()
+    delayed.join(10)
+    assert not delayed.is_alive()
+    assert sandbox.captured_minor() == 1000
 
 
 def test_random_faults_come_from_a_seed_and_never_charge_twice(sandbox: StripeSandbox) -> None:

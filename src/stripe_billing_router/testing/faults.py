@@ -82,6 +82,7 @@ class FaultPlan:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._script: list[_Scripted] = []
+        self._cleared = threading.Event()
         self._random: random.Random | None = None
         self._rate = 0.0
         self._kinds: tuple[FaultKind, ...] = RANDOM_KINDS
@@ -93,10 +94,12 @@ class FaultPlan:
             self._script.append(_Scripted(fault, fault.skip, fault.times))
 
     def clear(self) -> None:
-        """Drop the script and the random faults."""
+        """Drop the script and the random faults; requests that are delayed go on at once."""
         with self._lock:
             self._script.clear()
             self._random = None
+            waiting, self._cleared = self._cleared, threading.Event()
+        waiting.set()
 
     @property
     def pending(self) -> int:
@@ -205,6 +208,10 @@ class FaultPlan:
         """Let the next refund begin as `pending`, `failed` or `requires_action`."""
         options = {"status": status, "failure_reason": failure_reason}
         self.add(Fault("refund_status", options=options, **where))
+
+    def wait(self, seconds: float) -> None:
+        """Delay a request, until the time is over or the faults are cleared."""
+        self._cleared.wait(seconds)
 
     def on_request(self, method: str, path: str) -> Fault | None:
         """Return the fault that this request meets on its way, and use it up."""

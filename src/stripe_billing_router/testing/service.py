@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -106,7 +105,7 @@ class Service:
             with self.lock:
                 admitted = self._admit(request)
             # The key is in use meanwhile, and the sandbox is free for other requests.
-            time.sleep(request.fault.delay_s)
+            self.faults.wait(request.fault.delay_s)
             with self.lock:
                 return self._execute(request, admitted)
         except StripeFailure as failure:
