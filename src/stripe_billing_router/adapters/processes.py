@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from functools import lru_cache
 from pathlib import Path
 
 from ..domain.leases import Holder
@@ -11,7 +12,14 @@ from ..domain.leases import Holder
 
 def current_process() -> Holder:
     """Return the holder that stands for this process."""
-    return Holder(_host_name(), os.getpid(), _started(os.getpid()) or "0")
+    return _process(os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _process(pid: int) -> Holder:
+    # Nothing of this changes while a process lives, and each call of a bot asks; a fork has
+    # another id.
+    return Holder(_host_name(), pid, _started(pid) or "0")
 
 
 def is_alive(holder: Holder) -> bool:
