@@ -1,6 +1,7 @@
 """Every fault does what it says, to the requests that it names, as often as it is told."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -180,7 +181,7 @@ def test_clearing_the_faults_lets_delayed_requests_go_on(pay: Pay, sandbox: Stri
     delayed = threading.Thread(target=pay)
     delayed.start()
     while not any(record.account for record in sandbox.requests):
-        pass
+        time.sleep(0.001)  # It has not been let in yet.
     sandbox.faults.clear()
     delayed.join(10)
     assert not delayed.is_alive()

@@ -1,6 +1,7 @@
 """The idempotency layer keeps every sentence that Stripe documents about it."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -91,7 +92,7 @@ def test_a_concurrent_use_is_409_and_afterwards_replays(pay: Pay, sandbox: Strip
     first = threading.Thread(target=lambda: results.append(pay("k")))
     first.start()
     while not any(record.account for record in sandbox.requests):
-        pass  # It has not been let in yet.
+        time.sleep(0.001)  # It has not been let in yet.
     with pytest.raises(stripe.APIError) as caught:
         pay("k")
     error: Any = caught.value.error

@@ -209,9 +209,10 @@ class FaultPlan:
         options = {"status": status, "failure_reason": failure_reason}
         self.add(Fault("refund_status", options=options, **where))
 
-    def wait(self, seconds: float) -> None:
-        """Delay a request, until the time is over or the faults are cleared."""
-        self._cleared.wait(seconds)
+    @property
+    def cleared(self) -> threading.Event:
+        """Set by the next `clear`; what is delayed waits for it."""
+        return self._cleared
 
     def on_request(self, method: str, path: str) -> Fault | None:
         """Return the fault that this request meets on its way, and use it up."""

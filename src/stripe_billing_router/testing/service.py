@@ -36,6 +36,7 @@ class _Request:
     headers: dict[str, str]
     params: dict[str, Any]
     fault: Fault
+    cleared: threading.Event
     record: RequestRecord
     extra_headers: dict[str, str] = field(default_factory=dict)
 
@@ -75,6 +76,8 @@ class Service:
         path, _, query = path.partition("?")
         lowered = {name.lower(): value for name, value in headers.items()}
         params = decode(body or "" if method == "POST" else query)
+        # Read before the fault is taken, so that no `clear` can fall between the two unseen.
+        cleared = self.faults.cleared
         fault = self.faults.on_request(method, path) or _HARMLESS
         with self.lock:
             record = RequestRecord(
@@ -89,7 +92,7 @@ class Service:
             record.fault = fault.kind
             if fault.kind == "refuse":
                 return SandboxResponse(0, {}, b"", "refused")
-        request = _Request(method, path, lowered, params, fault, record)
+        request = _Request(method, path, lowered, params, fault, cleared, record)
         record.status, answer = self._answer(request)
         response = SandboxResponse(record.status, _headers(request), answer)
         if fault is not _HARMLESS:
@@ -105,7 +108,7 @@ class Service:
             with self.lock:
                 admitted = self._admit(request)
             # The key is in use meanwhile, and the sandbox is free for other requests.
-            self.faults.wait(request.fault.delay_s)
+            request.cleared.wait(request.fault.delay_s)
             with self.lock:
                 return self._execute(request, admitted)
         except StripeFailure as failure:
