@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from importlib import metadata
 from typing import Annotated, Any
 
 import typer
@@ -91,7 +91,10 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"stripe_billing_router {version('stripe_billing_router')}")
+        try:
+            typer.echo(f"stripe_billing_router {metadata.version('stripe_billing_router')}")
+        except metadata.PackageNotFoundError:
+            typer.echo("stripe_billing_router, which is not installed")
         raise typer.Exit
 
 

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..errors import ConfigurationError, RoutingConfigError
+from ..errors import BillingError, ConfigurationError, RoutingConfigError
 from .output import safe, say
 
 if TYPE_CHECKING:
@@ -149,8 +149,10 @@ def _import(modules: Sequence[str]) -> None:
         problem = ""
         try:
             importlib.import_module(name)
-        except ImportError as error:
-            problem = f"The module {name!r} cannot be imported: {error}."
+        except BillingError:
+            raise
+        except Exception as error:  # noqa: BLE001 - Somebody else's code.
+            problem = f"The module {name!r} cannot be imported: {type(error).__name__}: {error}."
         if problem:
             raise ConfigurationError(problem)
 

@@ -171,7 +171,13 @@ def write_csv(rows: Iterator[LedgerRow]) -> None:
     """Write the ten columns under their names, without formulas."""
     from ..adapters import codec  # noqa: PLC0415 - As above.
 
-    writer = csv.DictWriter(sys.stdout, codec.LEDGER_COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(
+        sys.stdout,
+        codec.LEDGER_COLUMNS,
+        lineterminator="\n",
+        # With such line ends a lone carriage return is not quoted of itself.
+        quoting=csv.QUOTE_NONNUMERIC,
+    )
     writer.writeheader()
     for row in rows:
         values = codec.row_values(row)

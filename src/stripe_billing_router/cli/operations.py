@@ -75,7 +75,7 @@ def operations(
         bool,
         typer.Option(
             "--unsettled",
-            help=f"Only those that somebody or something must still see to: {', '.join(UNSETTLED)}.",
+            help=f"Only those that are not over: {', '.join(UNSETTLED)}.",
         ),
     ] = False,
     bot: Annotated[str | None, typer.Option(metavar="BOT_ID", help="Only this bot's.")] = None,

@@ -101,7 +101,7 @@ def _cells(key: RouteKey, route: Route) -> Sequence[Cell]:
     region = key[1]
     price = route.price_id
     if route.subscription_price_id:
-        price += f", subscription {route.subscription_price_id}"
+        price += f" {route.subscription_price_id} (subscription)"
     return (
         _bot_id(key),
         region,
