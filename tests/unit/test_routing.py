@@ -203,7 +203,8 @@ class TestOverrides:
         message_of(RouteKeyOverrideError, table, BOT, {"region": "sk_live_abc"})
 
     def test_registering_again_replaces_the_rule(self, table: RoutingTable) -> None:
-        table.register_override({**ENTERPRISE, "route": {"price_id": "price_new"}})
+        rule = table.register_override({**ENTERPRISE, "route": {"price_id": "price_new"}})
+        assert rule.route.changes == {"price_id": "price_new"}
         assert table.resolve(BOT, {"business": "enterprise"}).route.price_id == "price_new"
 
     @pytest.mark.parametrize(
