@@ -32,10 +32,11 @@ _SECRET: Final = re.compile(
 )
 
 # Every match of the above holds one of these. Looking for them first makes most texts, of which an
-# object of Stripe's has a hundred, four times as cheap.
+# object of Stripe's has a hundred, many times as cheap. Each begins with a plain character: then
+# the search passes over all others without trying.
 _HINT: Final = re.compile(
-    r"_live_|_test_|_secret_|whsec_|hv[sbr]\.|s\.[A-Za-z0-9]{20}|://"
-    r"|[bB][eE][aA][rR][eE][rR]\s|[bB][aA][sS][iI][cC]\s"
+    r"_(?:live|test|secret)_|whsec_|hv[sbr]\.|s\.[A-Za-z0-9]{20}|://"
+    r"|b(?:[eE][aA][rR][eE][rR]|[aA][sS][iI][cC])\s|B(?:[eE][aA][rR][eE][rR]|[aA][sS][iI][cC])\s"
 )
 
 # Fields of Stripe's objects that let their holder pay, confirm or read as the customer.
