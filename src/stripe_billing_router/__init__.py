@@ -21,6 +21,7 @@ from .api import (
     freeze,
     get_balance,
     get_operation,
+    recover,
     refund,
     register_alert_sink,
     register_override,
@@ -75,6 +76,7 @@ from .receipt import Receipt
 if TYPE_CHECKING:
     from .models import Route
     from .operation import Operation
+    from .recovery import RecoveryReport
     from .rollback_manager import RollbackReport
     from .router import BillingRouter
     from .settings import Settings
@@ -111,6 +113,7 @@ __all__ = [
     "PolicyDeniedError",
     "RateLimitedError",
     "Receipt",
+    "RecoveryReport",
     "RequestRejectedError",
     "RollbackReport",
     "Route",
@@ -134,6 +137,7 @@ __all__ = [
     "get_balance",
     "get_operation",
     "get_router",
+    "recover",
     "refund",
     "register_alert_sink",
     "register_override",
@@ -148,6 +152,7 @@ __all__ = [
 _LAZY = {
     "BillingRouter": "router",
     "Operation": "operation",
+    "RecoveryReport": "recovery",
     "RollbackReport": "rollback_manager",
     "Route": "models",
     "Settings": "settings",

@@ -12,6 +12,7 @@ from .receipt import Receipt
 if TYPE_CHECKING:
     from .models import Route
     from .operation import Operation
+    from .recovery import RecoveryReport
     from .rollback_manager import RollbackReport
 
 Amount = int | str | Decimal | float
@@ -184,6 +185,16 @@ def register_rollback_hook(hook: Callable[[RollbackReport], None]) -> None:
 def get_operation(operation_id: str, *, refresh: bool = False) -> Operation:
     """Return an operation with its state, attempt and receipt; `refresh` asks Stripe first."""
     return get_router().get_operation(operation_id, refresh=refresh)
+
+
+def recover() -> RecoveryReport:
+    """Finish what dead processes left, and return what waits in the files to the database.
+
+    Young operations are driven on with the keys they began with; those older than `resume_within_s`
+    and those of frozen bots are read and settled, and never sent again. Safe to run in many places
+    at once, as often as wanted. Raises `ConfigurationError` and `LedgerUnavailableError`.
+    """
+    return get_router().recover()
 
 
 def freeze(bot_or_pattern: str, *, reason: str, actor: str = "operator") -> None:

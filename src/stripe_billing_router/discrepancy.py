@@ -91,6 +91,12 @@ class Discrepancies:
         report = self._roll_back(marked, gateway) if reverses else None
         return _error(marked, what, report, read_only=not call.writes)
 
+    def resume(self, operation: Operation, gateway: Gateway) -> RollbackReport | None:
+        """Go on with a reversal that a dead process left, or that was not complete."""
+        if not any(freeze.pattern == operation.bot_id for freeze in self._records.freezes()):
+            self.freeze(operation.bot_id, f"account mismatch: {operation.error_message}")
+        return self._roll_back(operation, gateway)
+
     def key_refused(self, operation: Operation, error: KeyAccountMismatchError) -> None:
         """Tell that a key of another account was refused: nothing moved, nobody is frozen."""
         self._alert(

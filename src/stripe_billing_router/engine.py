@@ -36,7 +36,8 @@ from .errors import (
 )
 from .operation import LedgerRow, Operation, State
 from .receipt import Receipt
-from .run import Run, failed, recorded_outcome, replied
+from .reconciler import ABSENCE_PROVEN_AFTER_MS, Reconciler
+from .run import Run, failed, recorded_outcome, replied, undecided
 from .sender import RESEND_WINDOW_MS, Gateway, Sender, Surroundings
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,14 @@ _NOT_SETTLED_HERE = (
 )
 
 
+class _SendingIsNoUseError(Exception):
+    """Stripe answers its own fault, and will again: only reading tells what it had done before."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.kind.value)
+        self.execution_over = failure.replayed
+
+
 class Engine:
     """Drives flows through the journal, the gateway and the ledger."""
 
@@ -60,6 +69,7 @@ class Engine:
         records: Records,
         proven_gateway: Callable[[], Gateway],
         discrepancies: Discrepancies,
+        reconciler: Reconciler,
         around: Surroundings,
         sender: Sender,
         lease_s: float,
@@ -68,6 +78,7 @@ class Engine:
         self._records = records
         self._proven_gateway = proven_gateway
         self._discrepancies = discrepancies
+        self._reconciler = reconciler
         self._around = around
         self._sender = sender
         self._lease_ms = int(lease_s * 1000)
@@ -126,7 +137,43 @@ class Engine:
             return self._next_attempt(existing, wanted)
         if is_held(existing, self._around.now_ms(), self._around.holder(), self._around.is_alive):
             raise refusals.at_work(existing)
-        return self._resume(existing)
+        if not self.may_send_again(existing):
+            settled = self.settle_by_reading(existing)
+            if settled.state is State.FAILED:
+                return self._next_attempt(settled, wanted)
+            return self._read_receipt(settled)
+        return self.resume(existing)
+
+    def may_send_again(self, operation: Operation) -> bool:
+        """Say whether Stripe still knows the key of a step whose outcome is not known.
+
+        Stripe: "Idempotent requests": keys may be forgotten once they are 24 hours old.
+        """
+        first_sent_ms = min(
+            (s.first_sent_ms for s in undecided(operation) if s.first_sent_ms), default=None
+        )
+        return first_sent_ms is None or self._around.now_ms() - first_sent_ms <= RESEND_WINDOW_MS
+
+    def settle_by_reading(self, operation: Operation) -> Operation:
+        """Settle an operation without sending any of its steps again; what it made decides.
+
+        Raises `OperationInProgressError` when another process takes it up at the same time.
+        """
+        idle_ms = self._around.now_ms() - operation.updated_ms
+        run = Run(self._leased(operation))
+        self._take(run, check_freeze=False)
+        return self._reconciler.settle(
+            run.operation, execution_over=idle_ms >= ABSENCE_PROVEN_AFTER_MS
+        )
+
+    def _read_receipt(self, operation: Operation) -> Receipt:
+        """Return what reading came to; raise while that is nothing certain, or nothing at all."""
+        if operation.state in (State.SUCCEEDED, State.OPEN):
+            return _replayed(operation)
+        failure = Failure(FailureKind.OTHER, operation.error_message or "")
+        if operation.state is State.FAILED:
+            raise self._error(operation, failure, Effect.NONE)
+        raise self._error(operation, failure, Effect.UNKNOWN)
 
     def _replay_open(self, existing: Operation) -> Receipt:
         try:
@@ -145,7 +192,8 @@ class Engine:
         self._take(run)
         return self._drive(run, first)
 
-    def _resume(self, existing: Operation) -> Receipt:
+    def resume(self, existing: Operation) -> Receipt:
+        """Take up an operation where it stands: same keys, same parameters."""
         run = Run(self._leased(replace(existing, state=State.PENDING)))
         self._take(run)
         return self._drive(run, run.first())
@@ -158,10 +206,10 @@ class Engine:
             run.intend(first, self._around.now_ms())
         return run, first
 
-    def _take(self, run: Run) -> None:
+    def _take(self, run: Run, *, check_freeze: bool = True) -> None:
         """Take the lease by a conditional commit: of two takers one goes on."""
         try:
-            run.operation = self._records.save(run.operation, check_freeze=True)
+            run.operation = self._records.save(run.operation, check_freeze=check_freeze)
         except StaleOperationError:
             raise refusals.taken_up(run.operation) from None
         except StorageError as problem:
@@ -191,6 +239,9 @@ class Engine:
                 step = run.advance(self._perform(run, step))
         except UncleanError as unclean:
             problem = unclean.failure
+        except _SendingIsNoUseError as stored:
+            over = stored.execution_over
+            return self._read_receipt(self._reconciler.settle(run.operation, execution_over=over))
         except CallFailedError as definite:
             raise self._fail(
                 run, self._error(run.operation, definite.failure, Effect.NONE)
@@ -224,10 +275,6 @@ class Engine:
         gateway = self._gateway(run)
         if call.writes and not committed:
             self._commit_step(run)
-        if call.writes and self._around.now_ms() - (record.first_sent_ms or 0) > RESEND_WINDOW_MS:
-            raise self._unknown(
-                run, Failure(FailureKind.OTHER, "Stripe may have forgotten its key")
-            )
         try:
             record, outcome = self._sender.send(run.operation, record, gateway)
         except BaseException:
@@ -242,8 +289,10 @@ class Engine:
         run.note(record)
         effect = effect_of(outcome, earlier_send_unknown=record.unknown_sends > 0)
         # A read without an answer decides nothing once something was created.
-        undecided = effect is Effect.UNKNOWN if call.writes else run.wrote and may_retry(outcome)
-        if undecided:
+        unsettled = effect is Effect.UNKNOWN if call.writes else run.wrote and may_retry(outcome)
+        if unsettled and call.writes and (outcome.replayed or outcome.should_retry is False):
+            raise _SendingIsNoUseError(outcome)
+        if unsettled:
             raise self._unknown(run, outcome)
         run.note(failed(record, outcome))
         return CallFailedError(outcome)

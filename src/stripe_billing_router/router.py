@@ -36,6 +36,8 @@ from .known_objects import KnownObjects
 from .models import Route
 from .operation import Freeze, LedgerRow, Operation, State
 from .receipt import Receipt
+from .reconciler import Reconciler
+from .recovery import Progress, Recovery, RecoveryReport
 from .rollback_manager import RollbackHook, RollbackManager
 from .secret import Secret
 from .sender import Sender, Surroundings
@@ -61,7 +63,7 @@ class BillingRouter:
         self.routes = RoutingTableView(self._table)
         self._alerts = Alerts(self.settings.alert_urls)
         self._known = KnownObjects(self.settings.customer_cache_s)
-        around = Surroundings(_now_ms, time.sleep, current_process, is_alive)
+        self._around = around = Surroundings(_now_ms, time.sleep, current_process, is_alive)
         self.records = Records(
             self._ledger_url(),
             self.settings.ledger_dir,
@@ -79,10 +81,18 @@ class BillingRouter:
             distrust_key=self._keyring.distrust,
             around=around,
         )
+        reconciler = Reconciler(
+            records=self.records,
+            proven_gateway=self._keyring.proven_gateway,
+            discrepancies=self._discrepancies,
+            sender=sender,
+            around=around,
+        )
         self._engine = Engine(
             records=self.records,
             proven_gateway=self._keyring.proven_gateway,
             discrepancies=self._discrepancies,
+            reconciler=reconciler,
             around=around,
             sender=sender,
             lease_s=self.settings.lease_s,
@@ -302,6 +312,19 @@ class BillingRouter:
         if found is None:
             raise UnknownOperationError(f"no operation has the id {operation_id!r}")
         return self._engine.refresh(found) if refresh else found
+
+    def recover(self, progress: Progress | None = None) -> RecoveryReport:
+        """Finish what dead processes left; see the helper of the same name."""
+        recovery = Recovery(
+            records=self.records,
+            engine=self._engine,
+            discrepancies=self._discrepancies,
+            proven_gateway=self._keyring.proven_gateway,
+            alert=self._alerts.send,
+            around=self._around,
+            resume_within_s=self.settings.resume_within_s,
+        )
+        return recovery.recover(progress)
 
     def freeze(self, bot_or_pattern: str, *, reason: str, actor: str = "operator") -> None:
         """Stop the next call of every bot that matches, in every process, until it is lifted.

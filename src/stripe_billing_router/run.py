@@ -126,10 +126,16 @@ class Run:
     @property
     def undecided(self) -> bool:
         """Whether any write may have been sent whose outcome is not known."""
-        return any(
-            record.unknown_sends > 0 and record.reply is None and record.failure is None
-            for record in self.operation.steps
-        )
+        return any(record.unknown_sends > 0 for record in undecided(self.operation))
+
+
+def undecided(operation: Operation) -> list[StepRecord]:
+    """Return the writes whose outcome is not known: sent, or about to be."""
+    return [
+        record
+        for record in operation.steps
+        if record.reply is None and record.failure is None and _writes(record)
+    ]
 
 
 def _writes(record: StepRecord) -> bool:

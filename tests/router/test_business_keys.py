@@ -5,10 +5,12 @@ import threading
 import pytest
 
 from stripe_billing_router import (
+    BillingRouter,
     IdempotencyConflictError,
     OperationInProgressError,
     OutcomeUnknownError,
     PaymentDeclinedError,
+    StripeUnavailableError,
 )
 from stripe_billing_router.operation import State
 from support.platform import BOT, OTHER_BOT, Platform
@@ -201,19 +203,55 @@ def test_sixteen_threads_with_one_key_pay_once(platform: Platform) -> None:
     assert platform.kinds == [("charge", 0)]
 
 
-def test_past_stripes_memory_of_a_key_nothing_is_sent_again(platform: Platform) -> None:
+def later(router: BillingRouter, *, hours: float) -> BillingRouter:
+    """Turn a router's clock on, which nothing public can."""
+    around = router._engine._around
+    real = around.now_ms
+    object.__setattr__(around, "now_ms", lambda: real() + int(hours * 3600 * 1000))
+    return router
+
+
+def test_past_stripes_memory_of_a_key_the_effect_is_found_by_reading(platform: Platform) -> None:
     platform.sandbox.faults.server_error(method="POST", times=50, executed=True)
     with pytest.raises(OutcomeUnknownError):
         platform.router.charge(BOT, 10, idempotency_key="order-1")
     platform.sandbox.faults.clear()
-    later = platform.another_router()
-    around = later._engine._around  # the clock, which nothing public can turn
-    day_ms = 24 * 3600 * 1000
-    object.__setattr__(around, "now_ms", lambda real=around.now_ms: real() + day_ms)
+    platform.sandbox.advance(hours=25)
     platform.mark()
-    with pytest.raises(OutcomeUnknownError):
-        later.charge(BOT, 10, idempotency_key="order-1")
+    receipt = later(platform.another_router(), hours=25).charge(BOT, 10, idempotency_key="order-1")
+    assert receipt.paid
     assert [r for r in platform.requests if r.method == "POST"] == []
+    assert platform.sandbox.captured_minor() == 1000
+    assert platform.kinds == [("charge", 1), ("charge", 0)]
+
+
+def test_past_it_with_nothing_found_the_same_key_starts_a_new_attempt(platform: Platform) -> None:
+    platform.sandbox.faults.server_error(method="POST", times=50, executed=False, stored=False)
+    with pytest.raises(OutcomeUnknownError):
+        platform.router.charge(BOT, 10, idempotency_key="order-1")
+    platform.sandbox.faults.clear()
+    platform.sandbox.advance(hours=25)
+    receipt = later(platform.another_router(), hours=25).charge(BOT, 10, idempotency_key="order-1")
+    assert receipt.paid
+    assert platform.router.get_operation(receipt.operation_id).attempt == 2
+    assert platform.sandbox.captured_minor() == 1000
+
+
+@pytest.mark.parametrize("executed", [True, False])
+def test_a_stored_fault_is_resolved_by_reading(platform: Platform, executed: bool) -> None:
+    """Stripe repeats a 500 that it keeps for a key: sending it again never heals."""
+    platform.sandbox.faults.server_error(method="POST", stored=True, executed=executed)
+    router = platform.another_router(give_up_after_s=5)
+    if executed:
+        assert router.charge(BOT, 10, idempotency_key="order-1").paid
+    else:
+        with pytest.raises(OutcomeUnknownError):
+            router.charge(BOT, 10, idempotency_key="order-1")
+        with pytest.raises(StripeUnavailableError) as caught:  # now it says that it is over
+            router.charge(BOT, 10, idempotency_key="order-1")
+        assert (caught.value.money_moved, caught.value.retryable) == ("no", True)
+        assert router.charge(BOT, 10, idempotency_key="order-1").paid
+    assert platform.sandbox.captured_minor() == 1000
 
 
 def test_an_invoice_that_lost_a_reply_half_way_goes_on_where_it_stood(platform: Platform) -> None:

@@ -2,8 +2,10 @@
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
+import time
 import traceback
 from contextlib import closing
 from pathlib import Path
@@ -97,11 +99,9 @@ def test_a_process_killed_after_the_send_pays_once_when_its_key_comes_again(
     """A real process dies in the middle of a call; another continues with the same key."""
     with platform_in(tmp_path) as platform, platform.sandbox.serve() as server:
         script = (
-            "import os, stripe_billing_router as s, threading, time\n"
-            "threading.Thread(target=lambda: (time.sleep(1.5), os._exit(9)), daemon=True).start()\n"
-            f"s.charge({BOT!r}, 10, idempotency_key='order-1')\n"
+            f"import stripe_billing_router as s\ns.charge({BOT!r}, 10, idempotency_key='order-1')\n"
         )
-        platform.sandbox.faults.delay(3, method="POST")
+        platform.sandbox.faults.delay(4, method="POST")
         environment = {
             **os.environ,
             "STRIPE_API_BASE": server.url,
@@ -111,8 +111,12 @@ def test_a_process_killed_after_the_send_pays_once_when_its_key_comes_again(
             "STRIPE_LEDGER_DIR": str(tmp_path / "finance_logs"),
             "STRIPE_ROUTING_CONFIG": str(tmp_path / "routes.yaml"),
         }
-        died = subprocess.run([sys.executable, "-c", script], env=environment, check=False)
-        assert died.returncode == 9
+        with subprocess.Popen([sys.executable, "-c", script], env=environment) as process:
+            while platform.sandbox.count("POST /v1/payment_intents") == 0:
+                assert process.poll() is None, "it ended before it was killed"
+                time.sleep(0.01)
+            process.kill()
+        assert process.returncode == -signal.SIGKILL
         assert platform.operation().state is State.PENDING
         platform.sandbox.faults.clear()
         router = platform.another_router(give_up_after_s=20)

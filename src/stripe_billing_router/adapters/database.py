@@ -87,14 +87,14 @@ class Database:
         """
         for tries in range(1, MAX_TRIES + 1):
             try:
+                self._expect_own_and_same()
                 if not self._schema_is_current:
                     self._prepare_schema()
                 with self.transaction(write=write) as connection:
                     return work(connection)
             except exc.DBAPIError as error:
                 if tries == MAX_TRIES or not _is_worth_another_try(error, tries):
-                    self._schema_is_current = False
-                    raise self._translated(error) from None
+                    raise self._given_up(error) from None
                 time.sleep(random.uniform(0.5, 1.5) * FIRST_PAUSE_S * 2**tries)  # noqa: S311
             except (UnicodeError, OverflowError) as error:
                 # SQLite's driver says so of text and numbers that it cannot bind.
@@ -107,12 +107,6 @@ class Database:
     @contextmanager
     def transaction(self, *, write: bool = True) -> Iterator[Connection]:
         """Open one transaction; commit it at the end, or roll it back. Errors are SQLAlchemy's."""
-        if self._pid != os.getpid():
-            _of_the_parent.append((self._engine, self._finalizer))
-            self._finalizer.detach()
-            self._start()
-        if self._file is not None:
-            self._expect_same_file(self._file)
         if not (self.is_sqlite and write):
             with self._reader.begin() as connection:
                 yield connection
@@ -222,29 +216,38 @@ class Database:
         if self._file is None or self._seen_file is None or self._was_seen():
             return
         self._seen_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._seen_file.touch(mode=0o600)
         self._seen_file.write_text(str(self._file))
 
-    def _expect_same_file(self, path: Path) -> None:
-        """Notice a database that was moved or replaced: writes to the old file would be lost.
+    def _expect_own_and_same(self) -> None:
+        """Leave what belongs to the parent process, and notice a file that was moved or replaced.
 
-        One that vanished is away, and not made anew.
+        Writes to the old file would be lost. One that vanished is away, and not made anew.
         """
-        if self._file_id is None:
+        if self._pid != os.getpid():
+            _of_the_parent.append((self._engine, self._finalizer))
+            self._finalizer.detach()
+            self._start()
+        if self._file is None or self._file_id is None:
             return
         try:
-            identity = _identity(path)
+            identity = _identity(self._file)
         except FileNotFoundError:
             raise DatabaseAwayError(f"{self.description} has vanished") from None
         if identity != self._file_id:
             self._engine.dispose()
             self._file_id = identity
+            self._schema_is_current = False
 
-    def _translated(self, error: exc.DBAPIError) -> Exception:
+    def _given_up(self, error: exc.DBAPIError) -> Exception:
         # The first line says what; PostgreSQL's further ones show the row.
         first_line = str(error.orig).partition("\n")[0]
         message = f"{self.description}: {type(error.orig).__name__}: {first_line}"
         if _is_refusal(error):
             return DatabaseRefusedError(message)
+        self._schema_is_current = False
+        if not self.is_sqlite:
+            self._engine.dispose()  # After a fail-over the next connections find the new server.
         return DatabaseAwayError(message)
 
 

@@ -17,7 +17,7 @@ EventSink = Callable[[str, Severity, str, dict[str, Any]], None]
 # quick refusal costs nothing and is asked at each call.
 PAUSE_FACTOR: Final = 4.0
 LONGEST_PAUSE_S: Final = 15.0
-QUICK_S: Final = 0.25
+QUICK_S: Final = 1.5
 
 
 class Outage:

@@ -74,6 +74,7 @@ def failure_of(error: Exception) -> Failure:
         objects=_objects(body),
         retry_after_s=_seconds(headers.get("retry-after")),
         should_retry={"true": True, "false": False}.get(headers.get("stripe-should-retry", "")),
+        replayed=headers.get("idempotent-replayed") == "true",
     )
 
 

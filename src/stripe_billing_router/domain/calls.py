@@ -77,6 +77,9 @@ class Failure:
     objects: Mapping[str, str] = field(default_factory=dict)
     retry_after_s: float | None = None
     should_retry: bool | None = None  # Stripe's own advice, where it gave one
+    # Stripe repeated an answer that it keeps for this key: the execution is over, and sending the
+    # key again will never say anything else.
+    replayed: bool = False
 
 
 class CallFailedError(Exception):

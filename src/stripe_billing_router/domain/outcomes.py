@@ -47,7 +47,7 @@ def effect_of(failure: Failure, *, earlier_send_unknown: bool) -> Effect:
 
 def may_retry(failure: Failure) -> bool:
     """Say whether sending the same step with the same key again can help."""
-    if failure.should_retry is False and failure.http_status is not None:
+    if failure.replayed or (failure.should_retry is False and failure.http_status is not None):
         return False
     return failure.kind in _TRANSIENT
 
