@@ -28,7 +28,6 @@ class Settlement:
     amount_minor: int | None = None
     currency: str | None = None
     user_email: str | None = None
-    error: Exception | None = None  # why it failed, where Stripe's answer alone does not say
 
 
 class UncleanError(Exception):
