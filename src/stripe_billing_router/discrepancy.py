@@ -111,9 +111,32 @@ class Discrepancies:
             },
         )
 
-    def records_lost(self, operation: Operation, row: LedgerRow, problem: Exception) -> None:
+    def taken_up(self, operation: Operation, stored: Operation) -> None:
+        """Tell of an outcome that came after another process had settled the operation.
+
+        The same object is what both saw. Another one, or one that the other did not find, is an
+        effect without a row: a person must look.
+        """
+        late = operation.result.body.get("id") if operation.result else None
+        known = stored.result.body.get("id") if stored.result else None
+        if late is None or late == known or stored.state is State.PENDING:
+            log.warning("operation %s was taken up elsewhere", operation.operation_id)
+            return
+        self._alert(
+            "late_effect",
+            "critical",
+            f"operation {operation.operation_id} was settled as {stored.state} by another process, "
+            f"and {late} came of it after that; look at both at Stripe",
+            {
+                "bot_id": operation.bot_id,
+                "operation_id": operation.operation_id,
+                "object_id": late,
+            },
+        )
+
+    def records_lost(self, operation: Operation, row: LedgerRow | None, problem: Exception) -> None:
         """Put an outcome that could be written nowhere into the log, whole, and alert."""
-        record = {"operation": asdict(operation), "ledger": asdict(row)}
+        record = {"operation": asdict(operation), "ledger": asdict(row) if row else None}
         log.critical(
             "the outcome of operation %s could not be written (%s): %s",
             operation.operation_id,

@@ -18,7 +18,6 @@ from .adapters.storage_errors import DuplicateIntentError, StaleOperationError, 
 from .discrepancy import Discrepancies
 from .domain import refusals
 from .domain.calls import CallFailedError, Effect, Failure, FailureKind, Reply, StripeCall
-from .domain.failures import public_error
 from .domain.flows import Settlement, UncleanError
 from .domain.leases import blocks_a_retry, is_held
 from .domain.outcomes import effect_of, may_retry
@@ -34,11 +33,12 @@ from .errors import (
     OutcomeUnknownError,
     StripeCallError,
 )
-from .operation import LedgerRow, Operation, State
+from .operation import Operation, State
 from .receipt import Receipt
 from .reconciler import ABSENCE_PROVEN_AFTER_MS, Reconciler
 from .run import Run, failed, recorded_outcome, replied, undecided
 from .sender import RESEND_WINDOW_MS, Gateway, Sender, Surroundings
+from .settler import Settler, error_of
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +70,7 @@ class Engine:
         proven_gateway: Callable[[], Gateway],
         discrepancies: Discrepancies,
         reconciler: Reconciler,
+        settler: Settler,
         around: Surroundings,
         sender: Sender,
         lease_s: float,
@@ -79,6 +80,7 @@ class Engine:
         self._proven_gateway = proven_gateway
         self._discrepancies = discrepancies
         self._reconciler = reconciler
+        self._settler = settler
         self._around = around
         self._sender = sender
         self._lease_ms = int(lease_s * 1000)
@@ -111,7 +113,7 @@ class Engine:
             reply = gateway.send(call, idempotency_key=None)
         except CallFailedError as problem:
             failure = problem.failure
-            raise self._error(operation, failure, Effect.NONE) from None
+            raise error_of(operation, failure, Effect.NONE) from None
         self._check(operation, call, reply, gateway)
         settlement = refreshed(operation, reply)
         current = replace(operation, state=settlement.state, result=result_of(settlement))
@@ -120,8 +122,8 @@ class Engine:
             return current
         if current.state is State.FAILED:
             error = refusals.ended(current, reply.body)
-            return self._save(current, failure_row(current, error, now_ms))
-        return self._save(current, settlement_row(current, settlement, now_ms))
+            return self._settler.save(current, failure_row(current, error, now_ms))
+        return self._settler.save(current, settlement_row(current, settlement, now_ms))
 
     # What a business key that is already there means.
 
@@ -172,8 +174,8 @@ class Engine:
             return _replayed(operation)
         failure = Failure(FailureKind.OTHER, operation.error_message or "")
         if operation.state is State.FAILED:
-            raise self._error(operation, failure, Effect.NONE)
-        raise self._error(operation, failure, Effect.UNKNOWN)
+            raise error_of(operation, failure, Effect.NONE)
+        raise error_of(operation, failure, Effect.UNKNOWN)
 
     def _replay_open(self, existing: Operation) -> Receipt:
         try:
@@ -243,23 +245,23 @@ class Engine:
             over = stored.execution_over
             return self._read_receipt(self._reconciler.settle(run.operation, execution_over=over))
         except CallFailedError as definite:
-            raise self._fail(
-                run, self._error(run.operation, definite.failure, Effect.NONE)
+            raise self._settler.fail(
+                run.operation, error_of(run.operation, definite.failure, Effect.NONE)
             ) from None
         except KeyAccountMismatchError as wrong_key:
-            raise self._fail(run, wrong_key) from None
+            raise self._settler.fail(run.operation, wrong_key) from None
         except _NOT_SETTLED_HERE:
             raise
         except BillingError as refused:
-            raise self._fail(run, refused) from None
+            raise self._settler.fail(run.operation, refused) from None
         except Exception as fault:
             # A fault of ours, or an answer of a shape nobody expected: nothing is known by it.
             log.exception("operation %s stopped by a fault", run.operation.operation_id)
             problem = Failure(FailureKind.OTHER, f"internal fault {type(fault).__name__}")
         else:
-            return self._settle(run, step)
+            return self._settler.settle(run.operation, step)
         run.forget_removal()
-        raise self._unknown(run, problem)
+        raise self._settler.unknown(run.operation, problem)
 
     def _perform(self, run: Run, call: StripeCall) -> Reply | CallFailedError:
         """Send one call unless its outcome is recorded; commit its record before, if it writes."""
@@ -279,7 +281,9 @@ class Engine:
             record, outcome = self._sender.send(run.operation, record, gateway)
         except BaseException:
             # Interrupted in the middle: the request may have gone out.
-            self._unknown(run, Failure(FailureKind.OTHER, "the call was interrupted"))
+            self._settler.unknown(
+                run.operation, Failure(FailureKind.OTHER, "the call was interrupted")
+            )
             raise
         if isinstance(outcome, Reply):
             run.note(replied(record, outcome))
@@ -293,7 +297,7 @@ class Engine:
         if unsettled and call.writes and (outcome.replayed or outcome.should_retry is False):
             raise _SendingIsNoUseError(outcome)
         if unsettled:
-            raise self._unknown(run, outcome)
+            raise self._settler.unknown(run.operation, outcome)
         run.note(failed(record, outcome))
         return CallFailedError(outcome)
 
@@ -305,7 +309,7 @@ class Engine:
             if not run.wrote and not run.undecided:
                 raise
             problem = Failure(FailureKind.OTHER, refused.message)
-        raise self._unknown(run, problem)
+        raise self._settler.unknown(run.operation, problem)
 
     def _commit_step(self, run: Run) -> None:
         try:
@@ -323,78 +327,6 @@ class Engine:
         verdict = verify(reply.body, reply.headers, operation.account)
         if not verdict.ok:
             raise self._discrepancies.handle(operation, call, reply, verdict, gateway)
-
-    # The outcomes.
-
-    def _settle(self, run: Run, settlement: Settlement) -> Receipt:
-        operation = run.operation
-        if settlement.state is State.FAILED:
-            raise self._fail(run, refusals.ended(operation, settlement.reply.body))
-        result = result_of(settlement)
-        settled = replace(
-            operation,
-            state=settlement.state,
-            result=result,
-            error_code=None,
-            error_message=None,
-            lease_owner=None,
-        )
-        row = settlement_row(operation, settlement, self._around.now_ms())
-        self._save(settled, row)
-        return settled.receipt_from(result, body=settlement.reply.body, replayed=False)
-
-    def _error(self, operation: Operation, failure: Failure, effect: Effect) -> BillingError:
-        return public_error(
-            failure,
-            effect,
-            action=operation.action.replace("_", " "),
-            operation_id=operation.operation_id,
-            idempotency_key=operation.idempotency_key,
-        )
-
-    def _fail(self, run: Run, error: BillingError) -> BillingError:
-        """Settle a definite failure; return the error with the operation's names on it."""
-        error.operation_id = run.operation.operation_id
-        error.idempotency_key = run.operation.idempotency_key
-        self._save(
-            replace(
-                run.operation,
-                state=State.FAILED,
-                error_code=error.code,
-                error_message=error.message,
-                lease_owner=None,
-            ),
-            failure_row(run.operation, error, self._around.now_ms()),
-        )
-        if isinstance(error, KeyAccountMismatchError):
-            self._discrepancies.key_refused(run.operation, error)
-        return error
-
-    def _unknown(self, run: Run, failure: Failure) -> BillingError:
-        """Keep the operation as unknown; return the error that says how to go on."""
-        error = self._error(run.operation, failure, Effect.UNKNOWN)
-        self._save(
-            replace(
-                run.operation,
-                state=State.UNKNOWN,
-                error_code=error.code,
-                error_message=error.message,
-                lease_owner=None,
-            ),
-            failure_row(run.operation, error, self._around.now_ms()),
-        )
-        return error
-
-    def _save(self, operation: Operation, row: LedgerRow) -> Operation:
-        """Commit an outcome. It is a fact by now, so that nothing here may hide it."""
-        now = replace(operation, updated_ms=self._around.now_ms())
-        try:
-            return self._records.save(now, rows=(row,))
-        except StaleOperationError:
-            log.warning("operation %s was taken up elsewhere", operation.operation_id)
-        except StorageError as lost:
-            self._discrepancies.records_lost(now, row, lost)
-        return now
 
 
 def _replayed(operation: Operation) -> Receipt:

@@ -6,18 +6,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from .adapters.records import Records
-from .adapters.storage_errors import StaleOperationError
 from .discrepancy import Discrepancies
 from .domain import refusals
 from .domain.calls import CallFailedError, Failure, Reply, StripeCall
 from .domain.flows import Settlement
 from .domain.reconciliation import Search, reconcile
 from .domain.verification import verify
-from .entries import failure_row, result_of, settlement_row
-from .errors import BillingError, StripeUnavailableError
-from .operation import LedgerRow, Operation, State, StepRecord
-from .sender import Gateway, Sender, Surroundings
+from .errors import StripeUnavailableError
+from .operation import Operation, State, StepRecord
+from .sender import Gateway, Sender
+from .settler import Settler
 
 # How long nobody may have been at work on an operation before "nothing is there" is believed: a
 # request that was on its way may still have landed after the read. Longer than any call may take.
@@ -30,17 +28,15 @@ class Reconciler:
     def __init__(
         self,
         *,
-        records: Records,
+        settler: Settler,
         proven_gateway: Callable[[], Gateway],
         discrepancies: Discrepancies,
         sender: Sender,
-        around: Surroundings,
     ) -> None:
-        self._records = records
+        self._settler = settler
         self._proven_gateway = proven_gateway
         self._discrepancies = discrepancies
         self._sender = sender
-        self._around = around
 
     def settle(self, operation: Operation, *, execution_over: bool) -> Operation:
         """Settle an operation whose lease this process holds; return it as it stands then.
@@ -61,19 +57,14 @@ class Reconciler:
         if settlement is None and not execution_over:
             return self._still_unknown(operation, "nothing is found of it yet")
         if settlement is None:
-            return self._failed(operation, _without_effect(operation))
+            return self._settler.failed(operation, _without_effect(operation))
         if settlement.state is State.FAILED:
-            return self._failed(operation, refusals.ended(operation, settlement.reply.body))
-        return self._save(
-            replace(
-                operation,
-                state=settlement.state,
-                result=result_of(settlement),
-                error_code=None,
-                error_message=None,
-            ),
-            settlement,
-        )
+            error = refusals.ended(operation, settlement.reply.body)
+            return self._settler.failed(operation, error)
+        return self._settler.accept(operation, settlement)
+
+    def _still_unknown(self, operation: Operation, why: str) -> Operation:
+        return self._settler.save(replace(operation, state=State.UNKNOWN, error_message=why), None)
 
     def _search(self, operation: Operation, gateway: Gateway) -> Settlement | None:
         search: Search = reconcile(operation)
@@ -108,26 +99,6 @@ class Reconciler:
         if not verdict.ok:
             raise self._discrepancies.handle(operation, call, outcome, verdict, gateway)
         return outcome
-
-    def _save(self, settled: Operation, settlement: Settlement) -> Operation:
-        row = settlement_row(settled, settlement, self._around.now_ms())
-        return self._written(settled, row)
-
-    def _failed(self, operation: Operation, error: BillingError) -> Operation:
-        failed = replace(
-            operation, state=State.FAILED, error_code=error.code, error_message=error.message
-        )
-        return self._written(failed, failure_row(failed, error, self._around.now_ms()))
-
-    def _still_unknown(self, operation: Operation, why: str) -> Operation:
-        return self._written(replace(operation, state=State.UNKNOWN, error_message=why), None)
-
-    def _written(self, operation: Operation, row: LedgerRow | None) -> Operation:
-        now = replace(operation, lease_owner=None, updated_ms=self._around.now_ms())
-        try:
-            return self._records.save(now, rows=[row] if row else [])
-        except StaleOperationError as taken:
-            return taken.stored
 
 
 def _without_effect(operation: Operation) -> StripeUnavailableError:

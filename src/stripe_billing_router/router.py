@@ -42,6 +42,7 @@ from .rollback_manager import RollbackHook, RollbackManager
 from .secret import Secret
 from .sender import Sender, Surroundings
 from .settings import Settings
+from .settler import Settler
 
 
 def _now_ms() -> int:
@@ -81,18 +82,19 @@ class BillingRouter:
             distrust_key=self._keyring.distrust,
             around=around,
         )
+        settler = Settler(records=self.records, discrepancies=self._discrepancies, around=around)
         reconciler = Reconciler(
-            records=self.records,
+            settler=settler,
             proven_gateway=self._keyring.proven_gateway,
             discrepancies=self._discrepancies,
             sender=sender,
-            around=around,
         )
         self._engine = Engine(
             records=self.records,
             proven_gateway=self._keyring.proven_gateway,
             discrepancies=self._discrepancies,
             reconciler=reconciler,
+            settler=settler,
             around=around,
             sender=sender,
             lease_s=self.settings.lease_s,
