@@ -41,11 +41,16 @@ _RANK: Final = {
 class DrainReport:
     """What came back: counts of records that the database did not have yet."""
 
-    operations: int = 0
+    operation_ids: set[str] = field(default_factory=set)
     rows: int = 0
     freezes: int = 0
     set_aside: int = 0
     conflicts: list[str] = field(default_factory=list)  # operation ids
+
+    @property
+    def operations(self) -> int:
+        """How many operations were added or went on."""
+        return len(self.operation_ids)
 
     def __bool__(self) -> bool:
         return bool(
@@ -116,7 +121,7 @@ class Drain:
     def _merge(self, connection: Connection, spilled: Operation, done: DrainReport) -> None:
         while True:
             if self._journal.insert(connection, spilled, self._write_id()):
-                done.operations += 1
+                done.operation_ids.add(spilled.operation_id)
                 return
             found = self._journal.find(connection, spilled.operation_id)
             if found is None:
@@ -133,7 +138,7 @@ class Drain:
             if self._journal.update(
                 connection, merged, expected=stored.version, write_id=self._write_id()
             ):
-                done.operations += 1
+                done.operation_ids.add(spilled.operation_id)
                 return
 
     def _set_aside(self, entry: Entry, report: DrainReport) -> None:
@@ -151,7 +156,7 @@ def _progress(operation: Operation) -> tuple[int, int, int]:
 
 
 def _add(total: DrainReport, part: DrainReport) -> None:
-    total.operations += part.operations
+    total.operation_ids |= part.operation_ids
     total.rows += part.rows
     total.freezes += part.freezes
     total.conflicts += part.conflicts
