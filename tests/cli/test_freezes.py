@@ -12,6 +12,7 @@ from typer.testing import Result
 
 from stripe_billing_router.adapters.freezes import covering
 from stripe_billing_router.adapters.records import Records
+from stripe_billing_router.cli import freezes
 from support.terminal import in_terminal
 
 Run = Callable[..., Result]
@@ -71,6 +72,31 @@ def test_a_freeze_does_not_wait_for_a_routing_file(
     (tmp_path / "routes.yaml").unlink()
     run("unfreeze", "*", "--approver", "grace")
     assert records.freezes() == []
+
+
+def test_with_the_database_away_it_is_said_that_other_hosts_do_not_know(
+    run: Run, ledger_dir: Path, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ledger_dir / "file").touch()
+    away = f"sqlite:///{ledger_dir / 'file' / 'is_no_folder.db'}"
+    monkeypatch.setattr(freezes, "expect_database", lambda _: None)
+    with monkeypatch.context() as patch:
+        patch.setenv("STRIPE_LEDGER_URL", away)
+        result = run("freeze", BOT, "--reason", "incident 12", status=1)
+    assert "is frozen on this host only" in result.stderr
+    assert result.stdout == ""
+    assert "incident 12" in run("freezes").stdout, "it came back with the database"
+
+
+def test_what_can_be_recorded_nowhere_is_an_error(
+    run: Run, ledger_dir: Path, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ledger_dir / "file").touch()
+    monkeypatch.setattr(freezes, "expect_database", lambda _: None)
+    monkeypatch.setenv("STRIPE_LEDGER_URL", f"sqlite:///{ledger_dir / 'file' / 'a.db'}")
+    monkeypatch.setenv("STRIPE_LEDGER_DIR", str(ledger_dir / "file"))
+    result = run("freeze", BOT, "--reason", "incident 12", status=1)
+    assert result.stderr.splitlines()[-1].startswith("Error: ")
 
 
 def test_a_freeze_needs_no_key(run: Run, records: Records, environment: dict[str, str]) -> None:

@@ -123,6 +123,16 @@ def test_a_module_that_cannot_be_imported_is_named(run: Run, tmp_path: Path) -> 
     assert "ZeroDivisionError" in result.stderr
 
 
+def test_what_a_module_registers_wrongly_is_told_as_the_router_tells_it(
+    run: Run, tmp_path: Path
+) -> None:
+    code = "from stripe_billing_router import register_route\nregister_route('a', 'b', {})\n"
+    (tmp_path / "registers_wrongly.py").write_text(code, encoding="utf-8")
+    result = run("routes", "--import", "registers_wrongly", status=1)
+    assert result.stderr.startswith("Error: routing_config: ")
+    assert "stripe.default.a.b.price_id is missing" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "price", "explanation"),
     [

@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 
 from ..adapters.bot_ids import matches, spellings
-from ..errors import InputError
+from ..errors import InputError, LedgerUnavailableError
 from ..operation import Freeze
 from . import when
 from .backend import database_name, expect_database, open_records, open_router_in_any_case
@@ -46,7 +46,14 @@ def freeze(
         expect_database(router.settings)
         router.freeze(pattern, reason=reason, actor=by or _login_name())
         where = database_name(router.settings)
+        is_away, folder = router.records.degraded, router.settings.ledger_dir.absolute()
         bots = _routed_bots(router, pattern)
+    if is_away:
+        raise LedgerUnavailableError(
+            f"The database is away, so {pattern} is frozen on this host only, by the files in "
+            f"{folder}. It reaches the others when the database is back; until then stop them "
+            "otherwise, or freeze on each host."
+        )
     say(f"Frozen: {safe(pattern)}, in {where}.", style="bold")
     if bots:
         named = ", ".join(bots[:5]) + (f" and {len(bots) - 5} more" if len(bots) > 5 else "")

@@ -187,7 +187,7 @@ def _break_at(text: str, width: int) -> int:
     fits = 1
     while cell_len(text[: fits + 1]) <= width:
         fits += 1
-    if text[fits] == " ":
+    if text[fits : fits + 1] == " ":
         return fits
     # A separator in the first third would leave most of the line empty.
     for separator in _BREAKS:
