@@ -32,6 +32,7 @@ from .errors import (
     OperationInProgressError,
     OutcomeUnknownError,
     StripeCallError,
+    StripeUnavailableError,
 )
 from .operation import Operation, State
 from .receipt import Receipt
@@ -99,9 +100,31 @@ class Engine:
             raise refusals.not_recorded(
                 run.operation, str(problem), begun=run.wrote or run.undecided
             ) from None
-        if existing is None:
+        if existing is not None:
+            return self._continue(existing, wanted)
+        if keyed and self._records.is_spilled(wanted.operation_id):
+            return self._drive_without_journal(run, first, wanted)
+        return self._drive(run, first)
+
+    def _drive_without_journal(self, run: Run, first: StripeCall, wanted: Operation) -> Receipt:
+        """Go on with the database away: Stripe is asked first what came of this key before.
+
+        Its memory of the step's key covers the first day, and our metadata what came before.
+        """
+        try:
+            found = self._reconciler.earlier(run.operation)
+        except (CallFailedError, StripeUnavailableError):
+            error = refusals.unseen(run.operation)
+            raise self._settler.fail(run.operation, error) from None
+        for item in found:
+            settlement = refreshed(run.operation, Reply(item))
+            if settlement.state is not State.FAILED:
+                settled = self._settler.accept(run.operation, settlement)
+                return _replayed(settled)
+        attempts = [int(item["metadata"].get("sbr_attempt") or 1) for item in found]
+        if not attempts:
             return self._drive(run, first)
-        return self._continue(existing, wanted)
+        return self._next_attempt(replace(run.operation, attempt=max(attempts)), wanted)
 
     def refresh(self, operation: Operation) -> Operation:
         """Ask Stripe what became of an operation that is not final, and settle it if it is now."""

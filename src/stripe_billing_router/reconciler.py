@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from .discrepancy import Discrepancies
 from .domain import refusals
 from .domain.calls import CallFailedError, Failure, Reply, StripeCall
-from .domain.flows import Settlement
-from .domain.reconciliation import Search, reconcile
+from .domain.reconciliation import find_earlier, reconcile
 from .domain.verification import verify
 from .errors import StripeUnavailableError
 from .operation import Operation, State, StepRecord
@@ -20,6 +19,8 @@ from .settler import Settler
 # How long nobody may have been at work on an operation before "nothing is there" is believed: a
 # request that was on its way may still have landed after the read. Longer than any call may take.
 ABSENCE_PROVEN_AFTER_MS: Final = 10 * 60 * 1000
+
+T = TypeVar("T")
 
 
 class Reconciler:
@@ -47,7 +48,7 @@ class Reconciler:
         Raises `AccountMismatchError` when an answer is not the master account's.
         """
         try:
-            settlement = self._search(operation, self._proven_gateway())
+            settlement = self._drive(operation, reconcile(operation), self._proven_gateway())
         except CallFailedError as failed:
             return self._still_unknown(
                 operation, f"Stripe could not be read: {failed.failure.kind}"
@@ -66,8 +67,16 @@ class Reconciler:
     def _still_unknown(self, operation: Operation, why: str) -> Operation:
         return self._settler.save(replace(operation, state=State.UNKNOWN, error_message=why), None)
 
-    def _search(self, operation: Operation, gateway: Gateway) -> Settlement | None:
-        search: Search = reconcile(operation)
+    def earlier(self, operation: Operation) -> list[dict[str, Any]]:
+        """Return what was made at Stripe for the same business key; the journal is out of reach.
+
+        Raises `CallFailedError` when Stripe cannot say, and what proving the key raises.
+        """
+        return self._drive(operation, find_earlier(operation), self._proven_gateway())
+
+    def _drive(
+        self, operation: Operation, search: Generator[StripeCall, Reply, T], gateway: Gateway
+    ) -> T:
         outcome: Reply | CallFailedError | None = None
         try:
             while True:
@@ -77,7 +86,7 @@ class Reconciler:
                     call = next(search) if outcome is None else search.send(outcome)
                 outcome = self._send(operation, call, gateway)
         except StopIteration as done:
-            found: Settlement | None = done.value
+            found: T = done.value
             return found
 
     def _send(

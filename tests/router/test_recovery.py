@@ -152,9 +152,10 @@ def test_a_rollback_that_a_dead_process_left_is_finished(
         raise MemoryError
 
     platform.sandbox.faults.foreign_account("acct_other", method="POST")
-    with monkeypatch.context() as patched, pytest.raises(AccountMismatchError):
+    with monkeypatch.context() as patched:
         patched.setattr(RollbackManager, "auto_rollback", dies)
-        platform.router.charge(BOT, 10)
+        with pytest.raises(AccountMismatchError):
+            platform.router.charge(BOT, 10)
     held = platform.operation(State.ROLLING_BACK)
     platform.router.records.save(replace(held, lease_owner="elsewhere/1/1", lease_until_ms=0))
     (done,) = platform.another_router().recover().operations

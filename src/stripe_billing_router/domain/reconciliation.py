@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator, Mapping
 from typing import Any, Final
 
 from ..operation import Operation, Plan
-from .calls import Reply, StripeCall
+from .calls import CallFailedError, Failure, FailureKind, Reply, StripeCall
 from .charges import (
     invoice_settlement,
     payment_intent_settlement,
@@ -25,6 +25,7 @@ from .setup import checkout_settlement, customer_settlement, subscription_settle
 
 # Clocks of hosts and of Stripe differ; an object cannot be older than its intent by more.
 _CLOCK_SKEW_S: Final = 600
+_MOST_PAGES: Final = 1000
 
 Search = Generator[StripeCall, Reply, Settlement | None]
 
@@ -46,26 +47,45 @@ def reconcile(operation: Operation) -> Search:
     return (yield from search(operation)) if search else None  # a balance leaves nothing behind
 
 
+def find_earlier(operation: Operation) -> Generator[StripeCall, Reply, list[dict[str, Any]]]:
+    """Find what another host, or an earlier process, made for the same business key, ever.
+
+    For when the journal cannot be asked. Only what may have taken money is looked for.
+    """
+    plan = operation.plan
+    if plan.kind == "refund":
+        return (yield from _find(operation, "refunds.list", since=False, **(yield from _of(plan))))
+    method = {
+        "amount": "payment_intents.list",
+        "price": "invoices.list",
+        "subscription": "subscriptions.list",
+    }.get(plan.kind)
+    if method is None:
+        return []
+    extra = {"status": "all", "expand": ["data.latest_invoice"]} if "subs" in method else {}
+    return (yield from _find(operation, method, since=False, customer=plan.customer_id, **extra))
+
+
 def _find(
-    operation: Operation, method: str, **filters: Any
+    operation: Operation, method: str, *, since: bool = True, **filters: Any
 ) -> Generator[StripeCall, Reply, list[dict[str, Any]]]:
     """Page through a list and return what carries this operation's tag, newest first."""
-    since_s = operation.created_ms // 1000 - _CLOCK_SKEW_S
+    created = {"gte": operation.created_ms // 1000 - _CLOCK_SKEW_S} if since else None
     found: list[dict[str, Any]] = []
     last: str | None = None
-    page_number = 0
-    while True:
+    for page_number in range(_MOST_PAGES):
         page = yield StripeCall(
             f"find.{page_number}",
             method,
-            compact(created={"gte": since_s}, limit=100, starting_after=last, **filters),
+            compact(created=created, limit=100, starting_after=last, **filters),
         )
         items = page.body.get("data", [])
         found.extend(item for item in items if _is_ours(item, operation))
         if not page.body.get("has_more") or not items:
             return found
         last = str(items[-1]["id"])
-        page_number += 1
+    # Absence is not proven by a part of a list.
+    raise CallFailedError(Failure(FailureKind.OTHER, f"{method} has more than {_MOST_PAGES} pages"))
 
 
 def _is_ours(item: Mapping[str, Any], operation: Operation) -> bool:
@@ -125,16 +145,21 @@ def _subscription(operation: Operation) -> Search:
 
 def _refund(operation: Operation) -> Search:
     plan = operation.plan
-    payment = str(plan.payment_id)
-    filters: dict[str, Any] = {"payment_intent": payment}
-    if payment.startswith("in_"):
-        filters = {}
-        for item in (yield from find_invoice_payments(payment, prefix="find.payments")):
-            kind, target = payment_of(item)
-            if kind in ("payment_intent", "charge"):
-                filters = {kind: target}
-    found = yield from _find(operation, "refunds.list", **filters)
+    found = yield from _find(operation, "refunds.list", **(yield from _of(plan)))
     return _only([refund_settlement(Reply(item), plan.user_email) for item in found])
+
+
+def _of(plan: Plan) -> Generator[StripeCall, Reply, dict[str, Any]]:
+    """Return the filter by which Stripe lists the refunds of the plan's payment."""
+    payment = str(plan.payment_id)
+    if not payment.startswith("in_"):
+        return {"payment_intent": payment}
+    filters: dict[str, Any] = {}
+    for item in (yield from find_invoice_payments(payment, prefix="find.payments")):
+        kind, target = payment_of(item)
+        if kind in ("payment_intent", "charge"):
+            filters = {kind: target}
+    return filters
 
 
 def _checkout_session(operation: Operation) -> Search:

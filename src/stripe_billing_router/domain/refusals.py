@@ -92,3 +92,13 @@ def not_recorded(operation: Operation, reason: str, *, begun: bool) -> LedgerUna
         operation_id=operation.operation_id,
         idempotency_key=operation.idempotency_key,
     )
+
+
+def unseen(operation: Operation) -> LedgerUnavailableError:
+    """Return the refusal of a key of which neither the journal nor Stripe could say anything."""
+    return LedgerUnavailableError(
+        "the database is away, and Stripe could not be asked whether this idempotency key was paid "
+        "before; nothing was sent. Call again with the same key when either is back",
+        operation_id=operation.operation_id,
+        idempotency_key=operation.idempotency_key,
+    )
