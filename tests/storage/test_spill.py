@@ -5,6 +5,7 @@ import os
 import signal
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -203,6 +204,58 @@ def test_what_the_database_refuses_is_kept_aside_and_the_rest_comes_back(
     assert records.drain().set_aside == 1
     check_whole(records, 3)
     assert b"pi_bad" in (folder / "set_aside.jsonl").read_bytes()
+
+
+def test_an_outcome_is_kept_though_its_row_is_refused(
+    opened: Any, folder: Path, events: Events
+) -> None:
+    records = opened()
+    records.begin(operation())
+    good, bad = row("pi_1"), row("pi_2", error=7)
+    saved = records.save(operation(state=State.SUCCEEDED), rows=[bad, good])
+    assert records.find(saved.operation_id) == saved
+    assert list(records.ledger()) == [good]
+    assert b"pi_2" in (folder / "set_aside.jsonl").read_bytes()
+    assert {"record_refused", "spill_set_aside"} <= set(events.kinds)
+    assert not records.degraded
+
+
+def test_a_commit_of_which_the_row_finds_no_room_in_its_file_stands(
+    opened: Any, folder: Path
+) -> None:
+    folder.mkdir()
+    (folder / "stripe_ledger.jsonl").symlink_to("/dev/full")
+    saved = away(folder).save(operation(state=State.SUCCEEDED), rows=[row()])
+    (folder / "stripe_ledger.jsonl").unlink()
+    records = opened()
+    assert records.find(saved.operation_id) == saved
+    assert len(list(records.ledger())) == 1
+
+
+def test_a_fork_does_not_keep_the_lock(folder: Path, spool: Spool) -> None:
+    with spool.locked():
+        spool.save(operation())
+        child = os.fork()
+        if child == 0:
+            time.sleep(30)
+            os._exit(0)
+    try:
+        with Spool(folder, lock_wait_s=1.0).locked():
+            pass
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_a_forked_child_reads_the_spill_anew(spool: Spool) -> None:
+    with spool.locked():
+        spool.save(operation())
+        child = os.fork()
+    if child == 0:
+        with spool.locked():
+            found = spool.find(operation().operation_id)
+        os._exit(found != operation())
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_a_line_of_a_newer_version_is_left_where_it_is(opened: Any, folder: Path) -> None:

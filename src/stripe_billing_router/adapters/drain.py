@@ -96,16 +96,17 @@ class Drain:
     def _acceptable_parts(
         self, entries: Sequence[Entry], report: DrainReport
     ) -> Iterator[DrainReport]:
-        """Import all at once; if the database refuses something, one by one, to find it."""
+        """Import all at once; if the database refuses something, bit by bit, to find it."""
         try:
             yield self._database.run(lambda connection: self._import(connection, entries))
             return
         except DatabaseRefusedError:
-            if len(entries) == 1:
-                self._set_aside(entries[0], report)
+            parts = entries if len(entries) > 1 else entries[0].parts()
+            if len(parts) == 1:
+                self._set_aside(parts[0], report)
                 return
-        for entry in entries:
-            yield from self._acceptable_parts([entry], report)
+        for part in parts:
+            yield from self._acceptable_parts([part], report)
 
     def _import(self, connection: Connection, entries: Sequence[Entry]) -> DrainReport:
         done = DrainReport()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -70,7 +71,7 @@ class FreezeCache:
         make_private_folder(self._path.parent)
         ordered = sorted(freezes, key=lambda freeze: (freeze.created_ms, freeze.id))
         text = codec.to_json([codec.freeze_values(freeze) for freeze in ordered])
-        scratch = self._path.with_suffix(f".{os.getpid()}.tmp")
+        scratch = self._path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
         descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)

@@ -12,7 +12,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -36,6 +36,14 @@ class Entry:
     rows: tuple[LedgerRow, ...] = ()
     freezes: tuple[Freeze, ...] = ()
     is_torn: bool = False
+
+    def parts(self) -> list[Entry]:
+        """Return the same contents as entries of one record each."""
+        text = self.text
+        operations = [Entry(text, operation=self.operation)] if self.operation else []
+        rows = [Entry(text, rows=(row,)) for row in self.rows]
+        freezes = [Entry(text, freezes=(freeze,)) for freeze in self.freezes]
+        return [*operations, *rows, *freezes]
 
 
 class Spool:
@@ -70,7 +78,10 @@ class Spool:
             self._catch_up(descriptor)
             yield
         finally:
-            os.close(descriptor)  # This releases the lock.
+            # Said aloud: a child that was forked meanwhile has the descriptor too, and would
+            # otherwise keep the lock.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            os.close(descriptor)
 
     # --- operations and freezes -------------------------------------------------------------------
 
@@ -163,6 +174,7 @@ class Spool:
     # --- inside -----------------------------------------------------------------------------------
 
     def _forget(self) -> None:
+        self._pid = os.getpid()
         self._generation = -1
         self._read_up_to = 0
         self._operations: dict[str, Operation] = {}
@@ -185,7 +197,9 @@ class Spool:
     def _catch_up(self, descriptor: int) -> None:
         """Read what was added to the journal since the last time, by whichever process."""
         generation = int(os.pread(descriptor, 20, 0) or b"0")
-        if generation != self._generation or self.journal.size() < self._read_up_to:
+        is_other_process = self._pid != os.getpid()  # A fork may have caught this half done.
+        is_behind = generation != self._generation or self.journal.size() < self._read_up_to
+        if is_other_process or is_behind:
             self._forget()
             self._generation = generation
         for line in self.journal.read(self._read_up_to):
@@ -206,9 +220,10 @@ class Spool:
         self.journal.append(line)
         self._freezes |= {freeze.id: freeze for freeze in freezes}
         # The commit stands. Its rows go into the ledger's own file too, where people look for
-        # them; on the way back each id counts once.
-        for row in rows:
-            self.ledger.append(codec.row_values(row))
+        # them, as far as the disk allows; on the way back each id counts once.
+        with suppress(OSError):
+            for row in rows:
+                self.ledger.append(codec.row_values(row))
 
 
 def _decoded(line: Line, *, is_row: bool) -> Entry:
