@@ -24,7 +24,7 @@ BODY_LINES = 70
 
 # Words that every part may use. They import nothing of ours but each other.
 VOCABULARY = {
-    "errors", "ids", "models", "money", "operation", "receipt", "redaction", "secret", "settings",
+    "deadline", "errors", "ids", "models", "money", "operation", "receipt", "redaction", "secret", "settings",
 }  # fmt: skip
 # Plain data that the engine hands to an adapter, or gets from one: types, no decisions.
 SHAPES = {"domain", "domain.calls", "domain.leases", "domain.outcomes"}

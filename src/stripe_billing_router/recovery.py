@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from .adapters.records import Records
 from .adapters.storage_errors import StaleOperationError
+from .deadline import within
 from .discrepancy import Alert, Discrepancies
 from .domain.leases import is_held
 from .engine import Engine
@@ -62,6 +63,7 @@ class Recovery:
         alert: Alert,
         around: Surroundings,
         resume_within_s: float,
+        give_up_after_s: float,
     ) -> None:
         self._records = records
         self._engine = engine
@@ -69,6 +71,7 @@ class Recovery:
         self._proven_gateway = proven_gateway
         self._alert = alert
         self._around = around
+        self._give_up_after_s = give_up_after_s
         self._resume_within_ms = int(resume_within_s * 1000)
 
     def recover(self, progress: Progress | None = None) -> RecoveryReport:
@@ -92,7 +95,8 @@ class Recovery:
     def _recovered(self, operation: Operation) -> Recovered:
         detail = ""
         try:
-            self._settle(operation)
+            with within(self._give_up_after_s):
+                self._settle(operation)
         except (BillingError, StaleOperationError) as problem:
             # The error is its outcome, or the reason why it has none yet; both are recorded.
             detail = str(problem)

@@ -15,6 +15,7 @@ from .adapters.records import Records
 from .adapters.routing_file import load_routes
 from .adapters.storage_errors import StorageError
 from .adapters.stripe_gateway import StripeGateway
+from .deadline import within
 from .discrepancy import Discrepancies
 from .domain.identifiers import check_idempotency_key
 from .domain.plans import (
@@ -73,7 +74,7 @@ class BillingRouter:
             on_event=self._alerts.send,
         )
         self._keyring = Keyring(self._read_keys, self._open_gateway)
-        sender = Sender(around, self.settings.give_up_after_s)
+        sender = Sender(around)
         self.rollback_manager = RollbackManager(records=self.records, sender=sender, around=around)
         self._discrepancies = Discrepancies(
             records=self.records,
@@ -287,7 +288,8 @@ class BillingRouter:
             updated_ms=now_ms,
         )
         try:
-            return self._engine.execute(wanted, keyed=keyed)
+            with within(self.settings.give_up_after_s):
+                return self._engine.execute(wanted, keyed=keyed)
         except PaymentDeclinedError:
             # What was remembered of the customer's default method may be out of date.
             self._known.forget(plan.customer_id)
@@ -325,6 +327,7 @@ class BillingRouter:
             alert=self._alerts.send,
             around=self._around,
             resume_within_s=self.settings.resume_within_s,
+            give_up_after_s=self.settings.give_up_after_s,
         )
         return recovery.recover(progress)
 

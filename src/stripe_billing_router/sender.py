@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
+from .deadline import remaining_s
 from .domain.calls import CallFailedError, Effect, Failure, Reply, StripeCall
 from .domain.leases import Holder
 from .domain.outcomes import effect_of, may_retry, retry_delay_s
@@ -37,9 +38,8 @@ class Surroundings:
 class Sender:
     """Bounded retries: waits grow, the total is bounded, and the step's key stays the same."""
 
-    def __init__(self, around: Surroundings, give_up_after_s: float) -> None:
+    def __init__(self, around: Surroundings) -> None:
         self._around = around
-        self._give_up_after_ms = int(give_up_after_s * 1000)
 
     def send(
         self, operation: Operation, record: StepRecord, gateway: Gateway
@@ -50,7 +50,6 @@ class Sender:
         """
         call = StripeCall(record.step, record.method, record.params, record.target)
         key = step_key_of(operation, record) if call.writes else None
-        give_up_ms = self._around.now_ms() + self._give_up_after_ms
         sends = 0
         while True:
             sends += 1
@@ -61,7 +60,8 @@ class Sender:
             if effect_of(failure, earlier_send_unknown=False) is Effect.UNKNOWN:
                 record = replace(record, unknown_sends=record.unknown_sends + 1)
             delay_s = retry_delay_s(failure, sends)
-            if not may_retry(failure) or self._around.now_ms() + delay_s * 1000 > give_up_ms:
+            left_s = remaining_s()
+            if not may_retry(failure) or (left_s is not None and delay_s > left_s):
                 return record, failure
             self._around.sleep(delay_s)
 

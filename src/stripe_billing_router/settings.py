@@ -115,8 +115,8 @@ class Settings(BaseModel):
     customer_cache_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 300.0
     connect_timeout_s: Seconds = 5.0
     # The longest silence while waiting for an answer, and the longest that one call may take.
-    read_timeout_s: Seconds = 30.0
-    call_timeout_s: Seconds = 40.0
+    read_timeout_s: Seconds = 15.0
+    call_timeout_s: Seconds = 18.0
     # None: `_baked_keys.py` in the package's own folder, if it was generated there.
     baked_keys_file: Path | None = None
     # A `stripe.HTTPClient` to use instead of the pooled transport: the sandbox, or a test's.

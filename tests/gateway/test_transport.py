@@ -87,7 +87,8 @@ def test_a_failed_tls_handshake_was_not_sent(
 ) -> None:
     server.respond = lambda _request: Answer(raw=b"this is not TLS", then="close")
     assert not_sent(failing(transport, server.url.replace("http:", "https:")))
-    assert server.requests == []
+    # The random bytes of a TLS hello may look like a line to a plain server, but never like ours.
+    assert not [r for r in server.requests if "POST" in r.method or KEY in str(r)]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """One business key, one effect: replay, conflict, in progress, and what may be tried again."""
 
 import threading
+import time
 
 import pytest
 
@@ -281,4 +282,23 @@ def test_an_unknown_key_proof_never_turns_an_unknown_charge_into_a_failed_one(
         platform.another_router().charge(BOT, 10, idempotency_key="order-1")
     platform.sandbox.faults.clear()
     assert platform.another_router().charge(BOT, 10, idempotency_key="order-1").paid
+    assert platform.sandbox.captured_minor() == 1000
+
+
+def test_a_call_gives_up_in_time_however_slow_stripe_is(platform: Platform) -> None:
+    """The bound is on the whole call: all its requests, waits and retries."""
+    with platform.sandbox.serve() as server:
+        platform.sandbox.faults.delay(30, method="POST", times=None)
+        router = platform.another_router(http_client=None, api_base=server.url, give_up_after_s=1.5)
+        started = time.monotonic()
+        with pytest.raises(OutcomeUnknownError):
+            router.charge(BOT, 10, idempotency_key="order-1")
+        took_s = time.monotonic() - started
+        platform.sandbox.faults.clear()
+        assert took_s < 10, "one request alone may take fifteen seconds"
+        assert (
+            platform.another_router(give_up_after_s=20)
+            .charge(BOT, 10, idempotency_key="order-1")
+            .paid
+        )
     assert platform.sandbox.captured_minor() == 1000

@@ -20,6 +20,8 @@ import stripe
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from ..deadline import bounded_s
+
 # One answer of Stripe's is a few kilobytes, a page of a hundred invoices a few hundred.
 _LARGEST_BODY: Final = 16 * 1024 * 1024
 _CHUNK: Final = 64 * 1024
@@ -102,7 +104,8 @@ class PooledTransport(stripe.HTTPClient):
         call_timeout_s: float = 40.0,
     ) -> None:
         super().__init__()
-        self._timeout = urllib3.Timeout(connect=connect_timeout_s, read=read_timeout_s)
+        self._connect_timeout_s = connect_timeout_s
+        self._read_timeout_s = read_timeout_s
         self._call_timeout_s = call_timeout_s
         # Pools by origin, and the process that they belong to: replaced whole, never cleared, so
         # that no lock is needed that a fork could copy in its locked state.
@@ -143,7 +146,7 @@ class PooledTransport(stripe.HTTPClient):
             raise _NotConnectedError("a header holds a character that HTTP does not allow")
         address = urlsplit(url)
         target = f"{address.path}?{address.query}" if address.query else address.path
-        deadline = time.monotonic() + self._call_timeout_s
+        deadline = time.monotonic() + bounded_s(self._call_timeout_s)
         response = self._pool(f"{address.scheme}://{address.netloc}").urlopen(
             method.upper(),
             target,
@@ -153,6 +156,9 @@ class PooledTransport(stripe.HTTPClient):
             redirect=False,
             assert_same_host=False,
             preload_content=False,
+            timeout=urllib3.Timeout(
+                connect=bounded_s(self._connect_timeout_s), read=bounded_s(self._read_timeout_s)
+            ),
         )
         try:
             content = self._read(response, deadline)
@@ -192,7 +198,6 @@ class PooledTransport(stripe.HTTPClient):
         address = urlsplit(origin)
         host, port = address.hostname or "", address.port
         options: dict[str, Any] = {
-            "timeout": self._timeout,
             "maxsize": _KEPT_OPEN,
             "block": False,
             "socket_options": _socket_options(),

@@ -1,0 +1,36 @@
+"""How long the call of a helper may still take: known to everybody below it, passed by nobody."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final
+
+_ends_s: ContextVar[float | None] = ContextVar("stripe_billing_router_deadline", default=None)
+
+# What one request gets although the time is up: removing what is half-built must have its chance.
+LEAST_S: Final = 1.0
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Bound what is done inside to `seconds` from now."""
+    token = _ends_s.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _ends_s.reset(token)
+
+
+def remaining_s() -> float | None:
+    """Return the seconds that are left, negative when it is over; None where nothing bounds it."""
+    ends_s = _ends_s.get()
+    return None if ends_s is None else ends_s - time.monotonic()
+
+
+def bounded_s(timeout_s: float) -> float:
+    """Return a time-out for one request: its own, or what is left if that is less."""
+    left_s = remaining_s()
+    return timeout_s if left_s is None else min(timeout_s, max(left_s, LEAST_S))
