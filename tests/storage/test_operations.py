@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from stripe_billing_router import BotFrozenError
+from stripe_billing_router import BotFrozenError, LedgerUnavailableError
 from stripe_billing_router.adapters.records import Records
 from stripe_billing_router.adapters.storage_errors import (
     DuplicateIntentError,
@@ -74,6 +74,18 @@ def test_a_frozen_bot_begins_nothing(records: Records, pattern: str) -> None:
         records.begin(operation())
     assert records.find(operation().operation_id) is None
     assert records.begin(operation(bot_id="stripe:growth:other")) is None
+
+
+def test_freezes_are_lifted_by_pattern_and_stay_as_a_record(records: Records) -> None:
+    for pattern in ("stripe:finance:*", "finance:*", "growth:*"):
+        records.freeze(freeze(pattern))
+    lifting = row(None, action_type="unfreeze", amount=None)
+    assert records.unfreeze("finance:*", lifted_by="ops", row=lifting) == 2
+    assert records.unfreeze("finance:*", lifted_by="ops", row=lifting) == 0
+    assert [found.pattern for found in records.freezes()] == ["growth:*"]
+    assert len(records.freezes(include_lifted=True)) == 3
+    assert list(records.ledger()) == [lifting]
+    assert records.begin(operation()) is None
 
 
 def test_a_key_that_is_known_replays_though_its_bot_is_frozen(records: Records) -> None:
@@ -234,3 +246,21 @@ def test_a_connection_that_died_in_the_pool_is_replaced(
     assert records.begin(operation("after")) is None
     assert not records.degraded
     records.close()
+
+
+@pytest.mark.parametrize("key", ["half a pair \ud800", "nul \0"])
+def test_a_key_that_cannot_be_stored_begins_nothing(
+    postgres_url: str, folder: Path, key: str
+) -> None:
+    records = open_records(postgres_url, folder)
+    with pytest.raises(LedgerUnavailableError):
+        records.begin(operation(key))
+    assert records.operations() == []
+    assert not records.degraded
+    records.close()
+
+
+def test_a_number_that_cannot_be_stored_begins_nothing(records: Records) -> None:
+    with pytest.raises(LedgerUnavailableError):
+        records.begin(operation(created_ms=2**70))
+    assert records.operations() == []

@@ -167,6 +167,17 @@ def test_freezes_hold_and_new_ones_hold_everywhere(
     assert records.unfreeze("late:bot", lifted_by="ops") == 1
 
 
+def test_a_bot_that_was_frozen_meanwhile_goes_no_further(records: Records, outage: Outages) -> None:
+    records.begin(operation())
+    outage.begin()
+    assert not records.is_spilled(operation().operation_id)
+    records.freeze(freeze())
+    with pytest.raises(BotFrozenError):
+        records.save(operation(attempt=2), check_freeze=True)
+    assert records.save(operation(state=State.FAILED)).version == 1
+    outage.end()
+
+
 def test_lifted_freezes_do_not_come_back_with_the_next_outage(
     records: Records, opened: Callable[..., Records], outage: Outages
 ) -> None:
