@@ -2,6 +2,7 @@
 
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -72,7 +73,7 @@ def test_another_description_or_payment_method_is_the_same_purchase(platform: Pl
     ],
 )
 def test_another_purchase_with_the_same_key_is_a_conflict_and_sends_nothing(
-    platform: Platform, other: dict[str, str]
+    platform: Platform, other: dict[str, Any]
 ) -> None:
     platform.router.charge(BOT, 10, idempotency_key="order-1")
     platform.mark()

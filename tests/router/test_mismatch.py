@@ -219,7 +219,7 @@ def test_a_mismatch_on_the_customers_read_charges_nothing(platform: Platform) ->
 
 @pytest.mark.parametrize("fault", ["livemode", "malformed"])
 def test_a_suspicion_freezes_and_alerts_and_refunds_nothing(platform: Platform, fault: str) -> None:
-    where = {"method": "POST", "path": "/v1/payment_intents"}
+    where: dict[str, Any] = {"method": "POST", "path": "/v1/payment_intents"}
     if fault == "livemode":
         platform.sandbox.faults.livemode(False, **where)
     else:

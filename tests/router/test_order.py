@@ -50,7 +50,7 @@ class Watching:
             name = "watching"
 
             def request(
-                self, method: str, url: str, headers: Any, post_data: Any = None
+                self, method: str, url: str, headers: Any, post_data: Any = None, **_: Any
             ) -> tuple[Any, int, Any]:
                 state, steps = stored(watching.folder)[-1]
                 watching.seen.append((f"{method} {url.partition('/v1')[2]}", state, steps))
@@ -183,11 +183,15 @@ def test_client_secrets_and_keys_show_nowhere(
     receipt = platform.router.charge(BOT, 10, customer_id="cus_empty")
     secret = receipt["client_secret"]
     errors: list[BaseException] = []
-    for arguments in ({"payment_method": "pm_card_chargeDeclined"}, {"customer_id": SECRET_KEY}):
+    wrong: list[dict[str, Any]] = [
+        {"payment_method": "pm_card_chargeDeclined"},
+        {"customer_id": SECRET_KEY},
+    ]
+    for arguments in wrong:
         try:
             platform.router.charge(BOT, 10, **arguments)
-        except BillingError as error:
-            errors.append(error)
+        except BillingError as caught:
+            errors.append(caught)
     shown = [repr(receipt), str(receipt), caplog.text, capfd.readouterr().err]
     shown += [pickle.dumps(receipt).decode("latin-1"), repr(platform.router.__dict__)]
     for error in errors:

@@ -182,8 +182,9 @@ def test_parameters_outside_the_allow_list_send_nothing(
 @pytest.mark.parametrize("name", ["secret_key", "public_key", "api_key"])
 def test_a_key_in_a_call_is_refused_and_never_repeated(platform: Platform, name: str) -> None:
     planted = "sk_live_sandboxfakePlanted"
+    arguments: dict[str, Any] = {name: planted}
     with pytest.raises(RouteKeyOverrideError) as caught:
-        platform.router.create_subscription(BOT, **{name: planted})
+        platform.router.create_subscription(BOT, **arguments)
     assert planted not in str(caught.value)
     assert platform.requests == []
 
