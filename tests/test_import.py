@@ -49,3 +49,9 @@ def test_import_loads_none_of_the_heavy_packages(statement: str) -> None:
 @pytest.mark.parametrize("statement", STATEMENTS)
 def test_import_touches_nothing(statement: str) -> None:
     assert run(f"{WATCHED}\n{statement}\nprint(*effects)") == []
+
+
+def test_the_router_imports_no_database_that_it_does_not_use() -> None:
+    loaded = run("import stripe_billing_router.router, sys\nprint(*sys.modules)")
+    assert "sqlalchemy" in loaded
+    assert "sqlalchemy.dialects.postgresql" not in loaded
