@@ -11,7 +11,6 @@ from .domain.flows import Settlement
 from .errors import BillingError, InputError
 from .money import to_major
 from .operation import LedgerRow, Operation, Result
-from .redaction import strip_secrets
 
 
 def _major(amount_minor: Any, currency: Any) -> Decimal | None:
@@ -36,7 +35,7 @@ def result_of(settlement: Settlement) -> Result:
     """Return what the journal keeps of a settlement: enough to replay its receipt for ever."""
     amount = _major(settlement.amount_minor, settlement.currency)
     return Result(
-        body=strip_secrets(settlement.reply.body),
+        body=settlement.reply.safe_body,
         paid=settlement.paid,
         amount=None if amount is None else format(amount, "f"),
         currency=settlement.currency,
@@ -53,7 +52,7 @@ def settlement_row(operation: Operation, settlement: Settlement, now_ms: int) ->
         amount=_major(settlement.amount_minor, settlement.currency),
         currency=settlement.currency,
         user_email=settlement.user_email or operation.plan.user_email,
-        raw_event_json=settlement.reply.body,
+        raw_event_json=settlement.reply.safe_body,
     )
 
 

@@ -18,7 +18,6 @@ from .domain.setup import (
     read_balance,
 )
 from .operation import Operation, StepRecord
-from .redaction import strip_secrets
 
 FLOWS: Mapping[str, FlowFactory] = {
     "amount": charge_by_amount,
@@ -155,7 +154,7 @@ def recorded_outcome(record: StepRecord) -> Reply | CallFailedError | None:
 
 def replied(record: StepRecord, reply: Reply) -> StepRecord:
     """Return the record with Stripe's answer, less its secrets."""
-    return replace(record, reply=strip_secrets(reply.body))
+    return replace(record, reply=reply.safe_body)
 
 
 def failed(record: StepRecord, failure: Failure) -> StepRecord:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
+
+from stripe_billing_router.redaction import strip_secrets
 
 _READS = ("retrieve", "list", "search", "retrieve_current")
 
@@ -30,13 +33,19 @@ class StripeCall:
         return self.method.rpartition(".")[2] not in _READS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reply:
     """A 2xx answer: Stripe's JSON as plain data, and its headers in lower case."""
 
     body: dict[str, Any] = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     status: int = 200
+
+    @cached_property
+    def safe_body(self) -> Mapping[str, Any]:
+        """The body less its secrets: what may be written down, looked through once."""
+        body: dict[str, Any] = strip_secrets(self.body)
+        return body
 
     @property
     def request_id(self) -> str | None:
