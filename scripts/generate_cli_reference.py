@@ -48,7 +48,7 @@ one line; `NO_COLOR` turns colours off everywhere. Times are UTC. Secrets are ne
 looks like one is masked, and control characters are escaped.
 
 Results go to stdout, everything else to stderr. The exit status is 0 for success, 1 for an error
-(one paragraph that says what to do), and 2 for wrong use.
+(one paragraph that says what to do), and 2 for wrong use; `recover` has one more.
 """
 
 # (action, amount, currency, bot, object, error, minutes after the first)

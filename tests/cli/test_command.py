@@ -280,6 +280,8 @@ def test_an_encoding_that_lacks_a_letter_loses_no_row(
         ("operations",),
         ("operations", "--format", "jsonl"),
         ("routes",),
+        ("recover",),
+        ("recover", "--format", PLANTED),
     ],
     ids=" ".join,
 )

@@ -15,7 +15,10 @@ _EXTRA = frozenset({"typer", "rich", "click", "shellingham"})
 
 
 def main() -> None:
-    """Run the command; end the process with 0, with 1 for an error, or with 2 for wrong use."""
+    """Run the command; end the process with its status: 0, 1 for an error, 2 for wrong use, ….
+
+    What other statuses mean says the command that has them.
+    """
     try:
         from .app import app  # noqa: PLC0415 - See above.
     except ModuleNotFoundError as error:

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from ..adapters.storage_errors import StorageError
 from ..errors import BillingError
 from ..redaction import redact
-from . import bake_keys, freezes, ledger, operations, routes
+from . import bake_keys, freezes, ledger, operations, recover, routes
 from .output import complain
 
 LOOKING = "Looking"
@@ -29,6 +29,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "operations --unsettled",
         "operations op_e3sx4yzq5l2ymn6o6blxwvq2hj7k4rcd",
     ),
+    "recover": ("recover", "recover --format jsonl"),
     "freezes": ("freezes --all",),
     "routes": ("routes 'finance:*' --region eu",),
     "resolve": (
@@ -101,8 +102,8 @@ def _print_version(wanted: bool) -> None:
 ABOUT = """Look into what the bots have paid, stop bots, and set the router up.
 
 Settings come from the environment, as for the bots: STRIPE_LEDGER_URL or STRIPE_LEDGER_DIR name \
-the database, STRIPE_ROUTING_CONFIG the routing file. No command here moves money; only bake-keys \
-needs Stripe keys."""
+the database, STRIPE_ROUTING_CONFIG the routing file. No command here begins a payment: recover \
+alone talks to Stripe, and finishes what a bot has begun. It and bake-keys need Stripe keys."""
 
 
 @app.callback(help=ABOUT)
@@ -132,6 +133,7 @@ for _name, _command, _panel in (
     ("freezes", freezes.freezes, LOOKING),
     ("routes", routes.routes, LOOKING),
     ("resolve", routes.resolve, LOOKING),
+    ("recover", recover.recover, ACTING),
     ("freeze", freezes.freeze, ACTING),
     ("unfreeze", freezes.unfreeze, ACTING),
     ("bake-keys", bake_keys.bake_keys, ACTING),

@@ -137,7 +137,7 @@ def _list(found: Sequence[Operation], *, is_cut: bool) -> None:
             last = day
             yield (
                 (when.clock if by_day else when.full)(operation.created_ms),
-                _state(operation),
+                state_text(operation.state),
                 operation.action,
                 _amount(operation) or "-",
                 safe(operation.bot_id),
@@ -151,8 +151,9 @@ def _list(found: Sequence[Operation], *, is_cut: bool) -> None:
     say(f"\n{note}.", style="dim")
 
 
-def _state(operation: Operation) -> Text:
-    return Text(operation.state, _STYLES.get(operation.state, ""))
+def state_text(state: State) -> Text:
+    """Return a state in the colour that it has everywhere."""
+    return Text(state, _STYLES.get(state, ""))
 
 
 def _amount(operation: Operation) -> str | None:
@@ -168,7 +169,7 @@ def _amount(operation: Operation) -> str | None:
 
 
 def _show(operation: Operation) -> None:
-    title = Text.assemble((operation.operation_id, "bold"), "  ", _state(operation))
+    title = Text.assemble((operation.operation_id, "bold"), "  ", state_text(operation.state))
     print_line(console(), title)
     say(f"  {MEANINGS[operation.state]}", style="dim")
     plan = operation.plan

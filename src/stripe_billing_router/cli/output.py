@@ -10,11 +10,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.panel import Panel
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
 from rich.text import Text
 
 from ..redaction import redact
@@ -26,8 +29,14 @@ _MEASURED_ROWS: Final = 500
 _BREAKS: Final = (re.compile(r"[ :](?![0-9])"), re.compile(r"[ :_\-,/.]"))
 
 
+# The console of the bar that is on the screen: whoever writes past it would write into the bar.
+_with_bar: Console | None = None
+
+
 def console(*, stderr: bool = False) -> Console:
     """Return a console for one of the streams as they are now."""
+    if stderr and _with_bar is not None:
+        return _with_bar
     made = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
     if os.environ.get("NO_COLOR"):
         made = Console(stderr=stderr, color_system=None, highlight=False, markup=False, emoji=False)
@@ -199,6 +208,55 @@ def _break_at(text: str, width: int) -> int:
 
 def _text(cell: Cell) -> Text:
     return cell if isinstance(cell, Text) else Text(cell)
+
+
+class Progress:
+    """Says how far a long command is: a bar in a terminal, a line for each step elsewhere.
+
+    All of it goes to stderr, and the bar is gone when the command has ended.
+    """
+
+    def __init__(self, noun: str) -> None:
+        self._noun = noun
+        self._out = console(stderr=True)
+        self._bar = Bar(
+            TextColumn(f"{noun} {{task.completed}} of {{task.total}}", markup=False),
+            BarColumn(bar_width=20),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=self._out,
+            transient=True,
+        )
+        self._is_begun = False
+
+    def step(self, number: int, total: int, what: str) -> None:
+        """Say that step `number`, counted from 0, of `total` begins."""
+        if not self._out.is_terminal:
+            say(f"{self._noun} {number + 1} of {total}: {what}", stderr=True)
+            return
+        if not self._is_begun:
+            self._is_begun = True
+            self._bar.add_task("", total=total)
+            self._bar.start()
+        (task,) = self._bar.task_ids
+        self._bar.update(task, completed=number, description=what)
+        self._bar.refresh()
+
+    def __enter__(self) -> Self:
+        global _with_bar
+        _with_bar = self._out
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _where: TracebackType | None,
+    ) -> None:
+        global _with_bar
+        _with_bar = None
+        if self._is_begun:
+            self._bar.stop()
 
 
 def plural(count: int, noun: str) -> str:
