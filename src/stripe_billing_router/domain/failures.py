@@ -100,6 +100,6 @@ def _told(failure: Failure) -> str:
 def _reason(failure: Failure) -> str:
     """Return Stripe's own code and sentence in brackets, if there are any."""
     code = failure.decline_code or failure.stripe_code
-    message = failure.message.rstrip(".")
+    message = failure.message.removesuffix(".")
     said = ": ".join(part for part in (code, message) if part)
     return f" ({said})" if said else ""

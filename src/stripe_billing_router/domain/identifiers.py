@@ -210,7 +210,7 @@ def _metadata_value(key: object, value: object) -> str:
         )
     if not 1 <= len(text) <= _LONGEST_METADATA_VALUE:
         raise InputError(f"metadata value of {shown(key)} has {len(text)} characters, not 1 to 500")
-    if "\0" in text or not _is_unicode(text):
+    if "\0" in text or not is_unicode(text):
         raise InputError(f"metadata value of {shown(key)} cannot be written as UTF-8 text")
     return text
 
@@ -256,7 +256,8 @@ def _a(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeio' else 'a'} {noun.replace('_', ' ')}"
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Say whether a text can be sent at all: lone surrogates cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:

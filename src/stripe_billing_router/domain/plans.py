@@ -76,7 +76,7 @@ def _refuse_secrets(plan: Plan) -> None:
 
 def _written(amount: Any) -> str:
     """Write an amount in one way, whatever the caller's decimal context: 10, "10.00" and 10.0."""
-    text = format(decimal_amount(amount), "f")
+    text = str(decimal_amount(amount))
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

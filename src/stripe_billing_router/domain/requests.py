@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ..errors import InputError
-from .identifiers import check_id, check_metadata, refuse_stripe_keys
+from .identifiers import check_id, check_metadata, is_unicode, refuse_stripe_keys
 
 REFUND_REASONS: Final = ("duplicate", "fraudulent", "requested_by_customer")
 
@@ -144,7 +144,7 @@ def check_params(helper: str, params: Mapping[str, Any] | None) -> dict[str, Any
 
 
 def _not_taken(helper: str, name: object, allowed: frozenset[str]) -> str:
-    near = difflib.get_close_matches(str(name), allowed, n=3)
+    near = difflib.get_close_matches(str(name), allowed)
     hint = (
         f"did you mean {' or '.join(near)}?" if near else f"it takes: {', '.join(sorted(allowed))}"
     )
@@ -177,13 +177,7 @@ def _json(value: Any, path: str) -> Any:
 
 def _readable(text: str, path: str) -> str:
     """Refuse what cannot be sent (lone surrogates) or kept in a database (NUL)."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        readable = False
-    else:
-        readable = "\0" not in text
-    if not readable:
+    if "\0" in text or not is_unicode(text):
         raise InputError(f"{path} holds a character that is no Unicode text")
     return text
 

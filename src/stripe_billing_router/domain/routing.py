@@ -81,7 +81,7 @@ class Resolution:
             f"base route {path}: price_id {self.base.price_id}",
             *(
                 f"override {rule.key}={rule.value} of the region {rule.region}: "
-                + ", ".join(f"{name} {_plain(value)}" for name, value in rule.route.changes.items())
+                + ", ".join(f"{name} {value}" for name, value in rule.route.changes.items())
                 for rule in self.rules
             ),
         )
@@ -342,7 +342,3 @@ def _listed(names: Collection[str]) -> str:
     first = [shown(name)[1:-1] for name in itertools.islice(list(names), _MOST_NAMED)]
     more = len(names) - len(first)
     return (", ".join(first) or "none") + (f" and {more} more" if more > 0 else "")
-
-
-def _plain(value: Any) -> str:
-    return str(dict(value)) if isinstance(value, Mapping) else str(value)
