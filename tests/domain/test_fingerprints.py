@@ -223,6 +223,28 @@ def test_balances_differ_by_currency() -> None:
     assert not same(plan_balance(found, None), plan_balance(found, "eur"))
 
 
+def test_the_fingerprints_of_this_version_stay_what_they_are() -> None:
+    """They stand in journals: a change of form would turn retries into conflicts."""
+    planned = [
+        charge(amount="19.99", currency="usd", customer_id="cus_1", overrides={"plan": "gold"}),
+        charge(price_id="price_1", currency="usd"),
+        subscription(price_id="price_1", customer_id="cus_1"),
+        refund(amount="7.50"),
+        checkout(mode="subscription", line_items=[{"price": "price_1"}]),
+        customer(email="a@example.com"),
+        plan_balance(resolved(FULL), "usd"),
+    ]
+    assert [(one.fingerprint[:12], one.request_fingerprint[:12]) for one in planned] == [
+        ("d607bfc56b33", "48b5504f431d"),
+        ("c2039169ab7d", "47cbe6ffb161"),
+        ("b13514aeac56", "02122f332832"),
+        ("dc394ffc95f4", "9a392debce39"),
+        ("f4dc26ecccef", "f68d52619c96"),
+        ("fc491e5c0cfb", "20bba1309712"),
+        ("bf9273285ba9", "a46ffca15b94"),
+    ]
+
+
 def test_no_two_kinds_of_operation_are_ever_the_same() -> None:
     planned = [charge(), charge(amount=1), subscription(), refund(), checkout(), customer(),
                plan_balance(resolved(FULL), None)]  # fmt: skip

@@ -53,6 +53,11 @@ def test_stripes_advice_against_a_retry_is_taken(kind: FailureKind) -> None:
     assert may_retry(Failure(kind, http_status=500, should_retry=False)) is False
 
 
+@every_kind
+def test_an_answer_that_stripe_repeats_will_not_change(kind: FailureKind) -> None:
+    assert may_retry(Failure(kind, http_status=500, should_retry=True, replayed=True)) is False
+
+
 def test_advice_without_an_answer_is_not_stripes() -> None:
     """The SDK marks a truncated body as not to be retried, though it may have been a success."""
     assert may_retry(Failure(FailureKind.CONNECTION, should_retry=False)) is True

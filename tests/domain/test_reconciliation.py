@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from stripe_billing_router.domain.calls import CallFailedError, StripeCall
+from stripe_billing_router.domain.calls import CallFailedError, FailureKind, StripeCall
 from stripe_billing_router.domain.flows import Settlement
-from stripe_billing_router.domain.reconciliation import reconcile
+from stripe_billing_router.domain.reconciliation import find_earlier, reconcile
 from stripe_billing_router.operation import Operation, Plan, State
 from support.operations import OPERATION
 from support.scripted import FORBIDDEN, GONE, Answer, play
@@ -92,6 +92,46 @@ class TestSearch:
 
     def test_a_balance_leaves_nothing_behind(self) -> None:
         assert found(lost("balance")) is None
+
+    def test_part_of_an_endless_list_proves_nothing(self) -> None:
+        last: dict[str, str] = {}
+        pages: list[tuple[StripeCall, Answer]] = []
+        for number in range(1000):
+            call = listing("payment_intents.list", number, customer="cus_1", **last)
+            pages.append((call, listed(somebodys(f"pi_{number}"), more=True)))
+            last = {"starting_after": f"pi_{number}"}
+        with pytest.raises(CallFailedError) as caught:
+            found(lost("amount"), *pages)
+        assert caught.value.failure.kind is FailureKind.OTHER
+
+
+class TestEarlier:
+    """With the journal away, Stripe is asked what this business key has paid for, ever."""
+
+    @pytest.mark.parametrize(
+        ("kind", "method", "filters"),
+        [
+            ("amount", "payment_intents.list", {}),
+            ("price", "invoices.list", {}),
+            ("subscription", "subscriptions.list",
+             {"status": "all", "expand": ["data.latest_invoice"]}),
+        ],
+    )  # fmt: skip
+    def test_whatever_may_have_taken_money_is_looked_for_from_the_beginning(
+        self, kind: str, method: str, filters: dict[str, Any]
+    ) -> None:
+        call = StripeCall("find.0", method, {"limit": 100, "customer": "cus_1", **filters})
+        items = play(find_earlier(lost(kind)), (call, listed(somebodys("x_9"), ours("x_1"))))
+        assert items == [ours("x_1")]
+
+    def test_refunds_are_looked_for_by_their_payment(self) -> None:
+        call = StripeCall("find.0", "refunds.list", {"limit": 100, "payment_intent": "pi_1"})
+        operation = lost("refund", payment_id="pi_1")
+        assert play(find_earlier(operation), (call, listed(ours("re_1")))) == [ours("re_1")]
+
+    @pytest.mark.parametrize("kind", ["checkout", "customer", "balance"])
+    def test_what_takes_no_money_is_not(self, kind: str) -> None:
+        assert play(find_earlier(lost(kind))) == []
 
 
 class TestChargeByAmount:

@@ -129,7 +129,8 @@ class TestAmount:
     def test_more_than_is_left_is_refused_before_the_refund(
         self, amount: str, already: int
     ) -> None:
-        with pytest.raises(InvalidAmountError, match="is left"):
+        left = f"{(1000 - already) / 100:.2f} usd is left"
+        with pytest.raises(InvalidAmountError, match=left):
             play(
                 refund_payment(replace(PLAN, amount=amount), TAGS),
                 (READ_INTENT, intent(charge(1000, already))),
@@ -262,6 +263,14 @@ class TestPayment:
             (create(600, "charge"), refunded(600)),
         )
         assert done.user_email == "payer@example.com"
+
+    def test_a_part_of_a_charge_is_in_the_charges_currency(self) -> None:
+        play(
+            refund_payment(replace(BY_INVOICE, amount="6"), TAGS),
+            (LIST, page(invoice_payment(1, type="charge", charge="ch_1"))),
+            (READ_CHARGE, charge(1000, currency="jpy")),
+            (create(6, "charge"), refunded(6)),
+        )
 
     def test_an_invoice_without_a_payment_cannot_be_refunded(self) -> None:
         with pytest.raises(InputError, match="in_1"):

@@ -83,6 +83,13 @@ def test_an_object_that_ended_without_an_effect_is_named() -> None:
     assert error.money_moved == "no"
 
 
+def test_a_key_of_which_nobody_could_say_anything_is_not_used() -> None:
+    error = refusals.unseen(OPERATION)
+    assert type(error) is LedgerUnavailableError
+    assert (error.money_moved, error.retryable) == ("no", True)
+    assert (error.operation_id, error.idempotency_key) == ("op_1", "order-17")
+
+
 @pytest.mark.parametrize(("begun", "money_moved"), [(False, "no"), (True, "unknown")])
 def test_what_could_not_be_recorded_was_not_sent(begun: bool, money_moved: MoneyMoved) -> None:
     error = refusals.not_recorded(OPERATION, "disk full", begun=begun)

@@ -64,6 +64,7 @@ class TestAllowList:
     def test_the_nearest_names_are_told_or_else_all(self) -> None:
         with pytest.raises(InputError) as caught:
             check_params("refund", {"reverse_transfr": True})
+        assert "'reverse_transfr'" in caught.value.message
         assert "did you mean reverse_transfer?" in caught.value.message
         with pytest.raises(InputError) as caught:
             check_params("refund", {"zzz" * 100: 1})
@@ -154,6 +155,12 @@ class TestValues:
         for params in {"address": value}, {"address": {"line1": [value]}}:
             with pytest.raises(InputError):
                 check_params("create_customer", params)
+
+    def test_the_place_of_what_cannot_be_read_is_told(self) -> None:
+        for value in "a\0b", b"bytes":
+            with pytest.raises(InputError) as caught:
+                check_params("create_customer", {"address": {"line1": [value]}})
+            assert "create_customer address.line1[0]" in caught.value.message
 
     def test_numbers_at_the_bound_are_taken(self) -> None:
         given_ = {"address": [2**64 - 1, Decimal("1E+63"), Decimal("1E-63")]}

@@ -100,30 +100,32 @@ class TestPaymentIntent:
     )
     def test_an_unpaid_one_is_cancelled(self, status: str) -> None:
         done = self.reversal((READ_INTENT, intent(status)), (CANCEL_INTENT, intent("canceled")))
-        assert (done.object, done.id, done.complete) == ("payment_intent", "pi_1", True)
-        assert (done.refunded_minor, done.currency) == (0, None)
+        assert done == Reversal("payment_intent", "pi_1", True, "cancelled")
 
     def test_a_cancelled_one_is_left_alone(self) -> None:
         done = self.reversal((READ_INTENT, intent("canceled")))
-        assert (done.object, done.id, done.complete) == ("payment_intent", "pi_1", True)
+        assert done == Reversal("payment_intent", "pi_1", True, "it was cancelled already")
 
     def test_one_in_process_keeps_the_incident_open(self) -> None:
         done = self.reversal((READ_INTENT, intent("processing")))
-        assert (done.object, done.id, done.complete) == ("payment_intent", "pi_1", False)
+        detail = "it is processing and cannot be undone yet"
+        assert done == Reversal("payment_intent", "pi_1", False, detail)
 
     def test_a_paid_one_is_refunded_in_full(self) -> None:
         done = self.reversal(
             (READ_INTENT, intent("succeeded", charge())), (refund_call(1000), refund())
         )
-        assert (done.object, done.id, done.complete) == ("payment_intent", "pi_1", True)
-        assert (done.refunded_minor, done.currency) == (1000, "usd")
-        assert "re_1" in done.detail
-
-    def test_only_what_is_left_of_it_is_refunded(self) -> None:
-        done = self.reversal(
-            (READ_INTENT, intent("succeeded", charge(1000, 400))), (refund_call(600), refund())
+        assert done == Reversal(
+            "payment_intent", "pi_1", True, "refund re_1 is succeeded", 1000, "usd"
         )
-        assert done.refunded_minor == 600
+
+    @pytest.mark.parametrize("already", [1, 400, 999])
+    def test_only_what_is_left_of_it_is_refunded(self, already: int) -> None:
+        left = 1000 - already
+        done = self.reversal(
+            (READ_INTENT, intent("succeeded", charge(1000, already))), (refund_call(left), refund())
+        )
+        assert done.refunded_minor == left
 
     def test_transfer_and_application_fee_come_back_where_the_charge_has_them(self) -> None:
         cases: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
@@ -151,8 +153,7 @@ class TestPaymentIntent:
             (READ_INTENT, intent("succeeded", charge(1000, already))),
             (earlier_refunds(), {"data": [refund(), refund("failed"), refund("canceled")]}),
         )
-        assert (done.object, done.id, done.complete) == ("payment_intent", "pi_1", True)
-        assert done.refunded_minor == 0
+        assert done == Reversal("payment_intent", "pi_1", True, "it was refunded already")
 
     @pytest.mark.parametrize("status", ["pending", "requires_action", None])
     def test_an_earlier_refund_that_is_pending_keeps_the_incident_open(self, status: Any) -> None:
@@ -161,8 +162,7 @@ class TestPaymentIntent:
             (READ_INTENT, intent("succeeded", charge(1000, 1000))),
             (earlier_refunds(), {"data": [refund(), refund(status)]}),
         )
-        assert (done.object, done.id, done.complete) == ("payment_intent", "pi_1", False)
-        assert "re_1" in done.detail
+        assert done == Reversal("payment_intent", "pi_1", False, f"refund re_1 is {status}")
 
     def test_a_charge_that_was_not_expanded_is_read(self) -> None:
         read = StripeCall("rollback.pi_1.charge", "charges.retrieve", {}, "ch_1")
@@ -214,7 +214,7 @@ class TestInvoice:
             ("open", "void", "invoices.void_invoice"),
         ):
             done = self.reversal((self.read, {"status": status}), (step("in_1", name, method), {}))
-            assert (done.object, done.id, done.complete) == ("invoice", "in_1", True)
+            assert done == Reversal("invoice", "in_1", True, "deleted or voided")
 
     def test_one_that_is_gone_or_void_is_left_alone(self) -> None:
         answers: tuple[Answer, ...] = (GONE, {"status": "void"})
@@ -232,9 +232,8 @@ class TestInvoice:
             (StripeCall("rollback.ch_2.charge", "charges.retrieve", {}, "ch_2"), charge(500, 100)),
             (refund_call(400, "ch_2"), refund()),
         )
-        assert (done.object, done.id, done.complete) == ("invoice", "in_1", True)
-        assert (done.refunded_minor, done.currency) == (1400, "usd")
-        assert done.detail.count("re_1") == 2
+        detail = "refund re_1 is succeeded; refund re_1 is succeeded"
+        assert done == Reversal("invoice", "in_1", True, detail, 1400, "usd")
 
     def test_all_of_its_payments_must_be_given_back(self) -> None:
         done = self.reversal(
@@ -259,14 +258,12 @@ class TestInvoice:
         self, payment: dict[str, Any]
     ) -> None:
         done = self.reversal(*self.paid_by(payment))
-        assert (done.object, done.id, done.complete) == ("invoice", "in_1", False)
-        assert (done.refunded_minor, done.currency) == (0, None)
-        assert payment["type"] in done.detail
+        detail = f"a {payment['type']} cannot be refunded by API"
+        assert done == Reversal("invoice", "in_1", False, detail)
 
     def test_one_that_came_to_nothing_has_nothing_to_give_back(self) -> None:
         done = self.reversal(*self.paid_by())
-        assert (done.complete, done.refunded_minor) == (True, 0)
-        assert done.detail
+        assert done == Reversal("invoice", "in_1", True, "nothing was paid by it")
 
 
 class TestSubscription:
@@ -290,9 +287,8 @@ class TestSubscription:
             (READ_INTENT, intent("succeeded", charge())),
             (refund_call(1000), refund("pending")),
         )
-        assert (done.object, done.id, done.complete) == ("subscription", "sub_1", False)
-        assert (done.refunded_minor, done.currency) == (1000, "usd")
-        assert "re_1" in done.detail
+        detail = "cancelled; first invoice: refund re_1 is pending"
+        assert done == Reversal("subscription", "sub_1", False, detail, 1000, "usd")
 
     @pytest.mark.parametrize("status", ["canceled", "incomplete_expired"])
     def test_one_that_has_ended_is_not_cancelled_again(self, status: str) -> None:
@@ -304,8 +300,7 @@ class TestSubscription:
 
     def test_without_an_invoice_nothing_was_taken(self) -> None:
         done = self.reversal((self.read, {"status": "trialing"}), (self.cancel, {}))
-        assert (done.object, done.id, done.complete) == ("subscription", "sub_1", True)
-        assert done.refunded_minor == 0
+        assert done == Reversal("subscription", "sub_1", True, "cancelled")
 
 
 class TestCheckoutSession:
@@ -317,7 +312,7 @@ class TestCheckoutSession:
 
     def test_an_open_one_is_expired(self) -> None:
         done = self.reversal((self.read, {"status": "open"}), (self.expire, {}))
-        assert (done.object, done.id, done.complete) == ("checkout.session", "cs_1", True)
+        assert done == Reversal("checkout.session", "cs_1", True, "expired")
 
     def test_one_that_has_expired_is_left_alone(self) -> None:
         assert self.reversal((self.read, {"status": "expired"})).complete
@@ -342,10 +337,14 @@ class TestCheckoutSession:
     def test_a_subscription_that_was_made_through_it_is_undone(self) -> None:
         done = self.reversal(
             (self.read, {"status": "complete", "subscription": "sub_1"}),
-            (TestSubscription.read, {"status": "active"}),
+            (TestSubscription.read, {"status": "active", "latest_invoice": "in_1"}),
             (TestSubscription.cancel, {}),
+            *TestInvoice().paid_by({"type": "payment_intent", "payment_intent": "pi_1"}),
+            (READ_INTENT, intent("succeeded", charge())),
+            (refund_call(1000), refund()),
         )
         assert (done.object, done.id, done.complete) == ("subscription", "sub_1", True)
+        assert done.refunded_minor == 1000
 
 
 class TestCustomer:
@@ -357,13 +356,13 @@ class TestCustomer:
 
     def test_a_new_one_is_deleted(self) -> None:
         done = self.reversal((self.read, {"id": "cus_1"}), (self.delete, {"deleted": True}))
-        assert (done.object, done.id, done.complete) == ("customer", "cus_1", True)
+        assert done == Reversal("customer", "cus_1", True, "deleted")
 
     def test_one_that_is_gone_is_left_alone(self) -> None:
-        answers: tuple[Answer, ...] = (GONE, {"id": "cus_1", "deleted": True})
-        for answer in answers:
+        answers: dict[str, Answer] = {"it is gone": GONE, "deleted": {"deleted": True}}
+        for detail, answer in answers.items():
             done = self.reversal((self.read, answer))
-            assert (done.object, done.id, done.complete) == ("customer", "cus_1", True)
+            assert done == Reversal("customer", "cus_1", True, detail)
 
     def test_one_that_cannot_be_read_is_not_taken_for_gone(self) -> None:
         with pytest.raises(CallFailedError) as caught:

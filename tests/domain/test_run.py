@@ -15,7 +15,15 @@ from stripe_billing_router.domain.calls import (
 )
 from stripe_billing_router.domain.flows import Settlement
 from stripe_billing_router.operation import Plan, State, StepRecord
-from stripe_billing_router.run import FLOWS, Run, failed, recorded_outcome, replied, tags_of
+from stripe_billing_router.run import (
+    FLOWS,
+    Run,
+    failed,
+    recorded_outcome,
+    replied,
+    tags_of,
+    undecided,
+)
 from support.operations import OPERATION
 from support.scripted import DECLINED, FORBIDDEN
 
@@ -152,7 +160,7 @@ class TestOutcome:
     def test_a_failure_comes_back_whole_from_the_journal(self, kind: FailureKind) -> None:
         failure = Failure(
             kind, "no", 402, "code", "decline", "param", "req_1", {"payment_intent": "pi_1"}, 1.5,
-            False,
+            False, True,
         )  # fmt: skip
         record = failed(self.record, failure)
         assert record.failure is not None
@@ -211,7 +219,19 @@ class TestWhatIsKnown:
         assert not self.run(unknown_sends=0).undecided
         assert not self.run(unknown_sends=1, reply={}).undecided
         assert not self.run(unknown_sends=1, failure={"kind": "declined"}).undecided
+        assert not self.run(method="customers.retrieve", unknown_sends=1).undecided
         assert not Run(OPERATION).undecided
+
+    def test_what_is_undecided_are_the_writes_without_an_outcome(self) -> None:
+        sent = StepRecord(step="pay", method="invoices.pay", unknown_sends=1)
+        steps = (
+            StepRecord(step="customer", method="customers.retrieve"),
+            StepRecord(step="invoice", method="invoices.create", reply={}),
+            StepRecord(step="item", method="invoice_items.create", failure={"kind": "invalid"}),
+            sent,
+            replace(sent, step="void", unknown_sends=0),
+        )
+        assert undecided(replace(OPERATION, steps=steps)) == [*steps[3:]]
 
 
 def test_an_operation_is_never_changed_in_place() -> None:

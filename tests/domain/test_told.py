@@ -1,0 +1,59 @@
+"""What refusals of keys and names tell: enough to mend it, and never the value of a secret."""
+
+import pytest
+
+from stripe_billing_router.domain.keys import check_public_key, check_secret_key, fingerprint
+from stripe_billing_router.domain.routing import RoutingTable
+from stripe_billing_router.errors import InvalidKeyError, UnknownRouteError
+from stripe_billing_router.secret import Secret
+from support.routes import LEAST
+
+BODY = "fake51HiddenPart"
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (" ", "is empty"),
+        (
+            f"sk_live_{BODY} x",
+            "holds a blank, a control character or a character that is not ASCII",
+        ),
+        ("sk_live_", "is cut short or holds characters that no key has"),
+        (f"sk_live_{BODY}-", "is cut short or holds characters that no key has"),
+        (BODY, "is no Stripe key at all"),
+        (f"sk_test_{BODY}", "is a test-mode secret key"),
+        (f"pk_live_{BODY}", "is a publishable key"),
+    ],
+)
+def test_a_key_that_cannot_be_used_is_told_by_source_and_kind(value: str, problem: str) -> None:
+    with pytest.raises(InvalidKeyError) as caught:
+        check_secret_key(Secret(value), "Vault")
+    said = caught.value.message
+    assert said.startswith(f"The secret key from Vault {problem}. Put the live secret key there ")
+    assert "(sk_live_… or rk_live_…)" in said
+    assert "Hidden" not in said
+
+
+def test_a_public_key_is_told_as_one() -> None:
+    with pytest.raises(InvalidKeyError) as caught:
+        check_public_key(Secret(f"sk_live_{BODY}"), "the environment")
+    said = caught.value.message
+    assert said.startswith("The public key from the environment is a secret key. ")
+    assert "Put the live public key there (pk_live_…)" in said
+
+
+def test_the_name_of_a_key_stays_what_it_is() -> None:
+    """What was proven about a key is remembered under it; it says nothing about the key."""
+    name = fingerprint(Secret(f"sk_live_{BODY}"))
+    assert name == "a558474d8fc1bc13"
+    assert name != fingerprint(Secret(f"rk_live_{BODY}"))
+
+
+def test_up_to_five_names_near_to_an_unknown_one_are_told() -> None:
+    table = RoutingTable()
+    for number in range(7):
+        table.register("finance", f"payments_bot_{number}{number}", LEAST)
+    with pytest.raises(UnknownRouteError) as caught:
+        table.resolve("finance:payments_bot")
+    assert caught.value.message.count("payments_bot_") == 5
