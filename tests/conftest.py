@@ -4,8 +4,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+from hypothesis import Phase, settings
 
 from support.stripe_mock import StripeMockUnavailableError, is_ci, running_stripe_mock
+
+# For `make mutate`: that a mutant dies is enough, and how small the example could be does not
+# matter. Searching for that takes longer than all else, and remembering it would hide the others.
+settings.register_profile(
+    "mutation", phases=[Phase.explicit, Phase.generate], database=None, deadline=None
+)
 
 
 @pytest.fixture(scope="session")
