@@ -107,8 +107,8 @@ def test_what_a_dead_process_left_is_finished_once(
         ["Settled:", "2.", "Not", "settled:", "0."],
     ]
     assert result.stderr.splitlines() == [
-        f"operation 1 of 2: {taken} {BOT} charge",
-        f"operation 2 of 2: {lost} {OTHER_BOT} charge",
+        f"operation 1 of 2: {BOT} charge {taken}",
+        f"operation 2 of 2: {OTHER_BOT} charge {lost}",
     ]
     assert sandbox.captured_minor() == 2000
     assert run("recover").stdout == "No operation waits to be recovered.\n"
@@ -222,12 +222,13 @@ def test_a_terminal_gets_a_bar_and_lines_that_fit(
     router.freeze(BOT, reason="look first")
     screen = in_terminal(["recover"], served, columns=80)
     assert screen.status == 3
-    assert "operation 0 of 1" in screen.text
+    (bar, *_) = [line for line in screen.lines if "operation 1 of 1" in line]
+    assert f"{BOT} charge" in bar
     assert lost[:18] in screen.text
     assert "Not settled: 1." in screen.text
     assert "Traceback" not in screen.text
-    last_bar = max(at for at, line in enumerate(screen.lines) if "operation 0 of 1" in line)
-    assert max(map(len, screen.lines[last_bar + 1 :])) <= 80
+    after_the_bar = screen.lines[screen.lines.index(bar) + 1 :]
+    assert max(map(len, after_the_bar)) <= 80
 
 
 def test_every_state_that_may_be_left_has_its_advice() -> None:

@@ -13,7 +13,7 @@ from itertools import chain, islice
 from types import TracebackType
 from typing import Final, Self
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.panel import Panel
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
@@ -23,6 +23,7 @@ from rich.text import Text
 from ..redaction import redact
 
 _GAP: Final = "  "
+_BAR_CELLS: Final = 10
 # Widths are those of the first rows; the others follow, so that a table of any length streams.
 _MEASURED_ROWS: Final = 500
 # Where a cell may be broken, the better places first.
@@ -220,10 +221,10 @@ class Progress:
         self._noun = noun
         self._out = console(stderr=True)
         self._bar = Bar(
-            TextColumn(f"{noun} {{task.completed}} of {{task.total}}", markup=False),
-            BarColumn(bar_width=20),
-            TimeElapsedColumn(),
             TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=_BAR_CELLS),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[what]}", markup=False),
             console=self._out,
             transient=True,
         )
@@ -231,16 +232,18 @@ class Progress:
 
     def step(self, number: int, total: int, what: str) -> None:
         """Say that step `number`, counted from 0, of `total` begins."""
+        where = f"{self._noun} {number + 1} of {total}"
         if not self._out.is_terminal:
-            say(f"{self._noun} {number + 1} of {total}: {what}", stderr=True)
+            say(f"{where}: {what}", stderr=True)
             return
+        room = self._out.width - cell_len(where) - _BAR_CELLS - len("0:00:00   ")
+        what = set_cell_size(what, max(0, min(room, cell_len(what))))
         if not self._is_begun:
             self._is_begun = True
-            self._bar.add_task("", total=total)
+            self._bar.add_task(where, total=total, what=what)
             self._bar.start()
         (task,) = self._bar.task_ids
-        self._bar.update(task, completed=number, description=what)
-        self._bar.refresh()
+        self._bar.update(task, description=where, completed=number, what=what, refresh=True)
 
     def __enter__(self) -> Self:
         global _with_bar

@@ -74,7 +74,7 @@ def _expect_keys(router: BillingRouter) -> None:
 
 
 def _described(operation: Operation) -> str:
-    return safe(f"{operation.operation_id} {operation.bot_id} {operation.action}")
+    return safe(f"{operation.bot_id} {operation.action} {operation.operation_id}")
 
 
 def _detail(router: BillingRouter, done: Recovered) -> str:
