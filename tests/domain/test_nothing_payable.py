@@ -1,0 +1,106 @@
+"""Whatever Stripe refuses and whenever: a charge that failed leaves nothing that can be paid."""
+
+from collections.abc import Generator
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stripe_billing_router.domain.calls import CallFailedError, Failure, Reply, StripeCall
+from stripe_billing_router.domain.charges import charge_by_amount, charge_by_price
+from stripe_billing_router.domain.flows import Settlement, UncleanError
+from stripe_billing_router.errors import BillingError
+from stripe_billing_router.operation import Plan, State
+from support.scripted import DECLINED, FORBIDDEN, REJECTED
+
+AMOUNT = Plan(
+    action="charge", kind="amount", bot_id="finance:bot", amount_minor=1000, currency="usd",
+    customer_id="cus_1",
+)  # fmt: skip
+PRICE = Plan(
+    action="charge", kind="price", bot_id="finance:bot", price_id="price_1", customer_id="cus_1",
+    permitted_minor=1000,
+)  # fmt: skip
+DEAD = {"none", "canceled", "void", "deleted"}
+PAID = {"succeeded", "paid"}
+
+
+class Account:
+    """One PaymentIntent or invoice, and a Stripe that refuses whatever `data` says."""
+
+    def __init__(self, data: st.DataObject) -> None:
+        self.data = data
+        self.status = "none"
+        self.due = data.draw(st.sampled_from([0, 900, 1000, 1100]))
+
+    def answer(self, call: StripeCall) -> Reply | Failure:
+        if self.data.draw(st.integers(0, 3)) == 0:
+            return self.refuse(call)
+        return Reply(self.carry_out(call))
+
+    def refuse(self, call: StripeCall) -> Failure:
+        takes_money = call.method in ("payment_intents.create", "invoices.pay")
+        if not takes_money:
+            return self.data.draw(st.sampled_from([REJECTED, FORBIDDEN]))
+        if call.method == "invoices.pay":
+            # It may have been paid by somebody else in the meantime.
+            self.status = self.data.draw(st.sampled_from(["open", "paid", "uncollectible"]))
+            return DECLINED
+        if self.data.draw(st.booleans()):
+            return REJECTED  # refused before an intent was made
+        self.status = self.data.draw(
+            st.sampled_from(["requires_payment_method", "canceled", "processing", "succeeded"])
+        )
+        return Failure(DECLINED.kind, http_status=402, objects={"payment_intent": "x_1"})
+
+    def carry_out(self, call: StripeCall) -> dict[str, Any]:
+        at_once = "paid" if self.due == 0 else "open"
+        outcomes = {
+            "payment_intents.create": ["succeeded", "processing", "requires_payment_method"],
+            "payment_intents.cancel": ["canceled"],
+            "invoices.create": ["draft"],
+            "invoices.finalize_invoice": [at_once],
+            "invoices.pay": ["paid", "open"],
+            "invoices.void_invoice": ["void"],
+            "invoices.delete": ["deleted"],
+        }
+        if call.method in outcomes:
+            self.status = self.data.draw(st.sampled_from(outcomes[call.method]))
+        return {
+            "id": "x_1", "status": self.status, "amount": 1000, "amount_received": 1000,
+            "amount_due": self.due, "amount_paid": self.due, "total": 1000, "currency": "usd",
+        }  # fmt: skip
+
+
+def run(flow: Generator[StripeCall, Reply, Settlement], account: Account) -> Settlement:
+    call = next(flow)
+    while True:
+        answer = account.answer(call)
+        try:
+            if isinstance(answer, Failure):
+                call = flow.throw(CallFailedError(answer))
+            else:
+                call = flow.send(answer)
+        except StopIteration as done:
+            settlement: Settlement = done.value
+            return settlement
+
+
+@given(st.data(), st.sampled_from([AMOUNT, PRICE]))
+def test_a_failure_leaves_nothing_payable_and_a_payment_is_never_lost(
+    data: st.DataObject, plan: Plan
+) -> None:
+    account = Account(data)
+    flow = charge_by_amount if plan is AMOUNT else charge_by_price
+    try:
+        done = run(flow(plan, {"sbr_operation": "op_1"}), account)
+    except UncleanError:
+        return  # it stays open, and whoever comes back looks again
+    except (CallFailedError, BillingError):
+        assert account.status in DEAD
+        return
+    assert done.paid is (account.status in PAID)
+    assert done.paid is (done.state is State.SUCCEEDED)
+    assert (done.state is State.FAILED) is (account.status in DEAD)
+    if plan is PRICE and done.paid:
+        assert account.due <= 1000, "more than was permitted is never taken"
