@@ -10,7 +10,8 @@ resolve · validate · permit                       nothing durable, no request 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from .adapters.records import Records
@@ -91,9 +92,10 @@ class Engine:
         """Run a new operation, or continue, replay or refuse the one that its key names."""
         run, first = self._prepared(wanted)
         try:
-            existing = self._records.begin(
-                run.operation, refuse_if=None if keyed else self._blocks_a_retry
-            )
+            with self._never_left_behind(run):
+                existing = self._records.begin(
+                    run.operation, refuse_if=None if keyed else self._blocks_a_retry
+                )
         except DuplicateIntentError as duplicate:
             raise refusals.duplicate(duplicate.existing) from None
         except StorageError as problem:
@@ -234,7 +236,8 @@ class Engine:
     def _take(self, run: Run, *, check_freeze: bool = True) -> None:
         """Take the lease by a conditional commit: of two takers one goes on."""
         try:
-            run.operation = self._records.save(run.operation, check_freeze=check_freeze)
+            with self._never_left_behind(run):
+                run.operation = self._records.save(run.operation, check_freeze=check_freeze)
         except StaleOperationError:
             raise refusals.taken_up(run.operation) from None
         except StorageError as problem:
@@ -259,6 +262,40 @@ class Engine:
     # The calls.
 
     def _drive(self, run: Run, step: StripeCall | Settlement) -> Receipt:
+        with self._never_left_behind(run):
+            return self._driven(run, step)
+
+    @contextmanager
+    def _never_left_behind(self, run: Run) -> Iterator[None]:
+        """Keep as unknown what an interrupt breaks off, wherever it strikes.
+
+        Left as it stood, it would pass for work in progress: a bot's natural retry would pay again.
+        """
+        try:
+            yield
+        except (BillingError, StorageError):
+            raise
+        except BaseException:
+            self._break_off(run.operation)
+            raise
+
+    def _break_off(self, operation: Operation) -> None:
+        current = self._caught_up(operation)
+        if current is not None:
+            problem = Failure(FailureKind.OTHER, "the call was interrupted")
+            self._settler.unknown(current, problem)
+
+    def _caught_up(self, operation: Operation) -> Operation | None:
+        """Return it with a commit of which nobody here has heard; None where nothing is its own."""
+        try:
+            stored = self._records.find(operation.operation_id)
+        except BillingError:
+            return operation
+        if stored is None or not _is_same_run(stored, operation):
+            return None
+        return replace(operation, version=stored.version)
+
+    def _driven(self, run: Run, step: StripeCall | Settlement) -> Receipt:
         try:
             while isinstance(step, StripeCall):
                 step = run.advance(self._perform(run, step))
@@ -281,6 +318,7 @@ class Engine:
             # A fault of ours, or an answer of a shape nobody expected: nothing is known by it.
             log.exception("operation %s stopped by a fault", run.operation.operation_id)
             problem = Failure(FailureKind.OTHER, f"internal fault {type(fault).__name__}")
+            run.operation = self._caught_up(run.operation) or run.operation
         else:
             return self._settler.settle(run.operation, step)
         run.forget_removal()
@@ -300,14 +338,7 @@ class Engine:
         gateway = self._gateway(run)
         if call.writes and not committed:
             self._commit_step(run)
-        try:
-            record, outcome = self._sender.send(run.operation, record, gateway)
-        except BaseException:
-            # Interrupted in the middle: the request may have gone out.
-            self._settler.unknown(
-                run.operation, Failure(FailureKind.OTHER, "the call was interrupted")
-            )
-            raise
+        record, outcome = self._sender.send(run.operation, record, gateway)
         if isinstance(outcome, Reply):
             run.note(replied(record, outcome))
             self._check(run.operation, call, outcome, gateway)
@@ -350,6 +381,12 @@ class Engine:
         verdict = verify(reply.body, reply.headers, operation.account)
         if not verdict.ok:
             raise self._discrepancies.handle(operation, call, reply, verdict, gateway)
+
+
+def _is_same_run(stored: Operation, operation: Operation) -> bool:
+    """Say whether what is stored is of this very run: as it was read, or one commit later."""
+    same = (stored.lease_owner, stored.created_ms) == (operation.lease_owner, operation.created_ms)
+    return same and 0 <= stored.version - operation.version <= 1
 
 
 def _replayed(operation: Operation) -> Receipt:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from .deadline import remaining_s
-from .domain.calls import CallFailedError, Effect, Failure, Reply, StripeCall
+from .domain.calls import CallFailedError, Effect, Failure, FailureKind, Reply, StripeCall
 from .domain.leases import Holder
 from .domain.outcomes import effect_of, may_retry, retry_delay_s
 from .ids import step_key
@@ -16,6 +16,10 @@ from .operation import Operation, StepRecord
 # Stripe forgets a key once it is at least 24 hours old; an hour of that is kept for clocks that
 # disagree. Source: Stripe, "Idempotent requests".
 RESEND_WINDOW_MS: Final = 23 * 3600 * 1000
+
+# How long after its last commit an operation may still be sent. Others believe that nothing of it
+# is on its way once it was left alone for twice as long (`ABSENCE_PROVEN_AFTER_MS`).
+SEND_WITHIN_MS: Final = 5 * 60 * 1000
 
 
 class Gateway(Protocol):
@@ -52,6 +56,8 @@ class Sender:
         key = step_key_of(operation, record) if call.writes else None
         sends = 0
         while True:
+            if call.writes and self._is_too_late(operation, record):
+                return record, Failure(FailureKind.OTHER, "this process was held up for too long")
             sends += 1
             try:
                 return record, gateway.send(call, idempotency_key=key)
@@ -64,6 +70,13 @@ class Sender:
             if not may_retry(failure) or (left_s is not None and delay_s > left_s):
                 return record, failure
             self._around.sleep(delay_s)
+
+    def _is_too_late(self, operation: Operation, record: StepRecord) -> bool:
+        """Say whether this process stood still (a suspended host) while the world went on."""
+        now_ms = self._around.now_ms()
+        begun_ms = max(operation.updated_ms, record.first_sent_ms or 0)
+        first_ms = record.first_sent_ms or now_ms
+        return now_ms - begun_ms > SEND_WITHIN_MS or now_ms - first_ms > RESEND_WINDOW_MS
 
 
 def step_key_of(operation: Operation, record: StepRecord) -> str:
