@@ -1,9 +1,10 @@
 """The blocks of README and docs do what their reader would see them do.
 
 A page is read from top to bottom in an empty folder that has the repository's `config/`, with the
-default router on a sandbox: Python runs in one namespace, YAML becomes the routing file, SQL is
-asked of the page's own ledger, the package's command is run, and other commands must exist. A block
-that begins with the name of a file becomes that file; test files run under pytest at the end.
+environment of a reader whose Stripe is a sandbox on loopback. Python runs in one namespace, YAML
+becomes the routing file, SQL is asked of the page's own ledger, the package's command is run, and
+other commands must exist. A block that begins with the name of a file becomes that file; test files
+run under pytest at the end.
 `receipt.paid  # -> True` is an assertion.
 """
 
@@ -56,8 +57,7 @@ def seeded_sandbox() -> StripeSandbox:
 class Reader:
     """Reads one page, and does what it says."""
 
-    def __init__(self, sandbox: StripeSandbox) -> None:
-        self._sandbox = sandbox
+    def __init__(self) -> None:
         self._names: dict[str, Any] = {"__name__": "__main__"}
         self._do: dict[str, Callable[[Block], None]] = {
             "python": self._python,
@@ -66,7 +66,6 @@ class Reader:
             "bash": self._bash,
             "text": lambda _: None,
         }
-        self.set_up()
 
     def read_all(self, page: Path) -> None:
         """Read a page to its end, and run the tests that it has shown."""
@@ -76,15 +75,6 @@ class Reader:
             command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stdout + done.stderr
-
-    def set_up(self) -> None:
-        """Build the default router on the sandbox, from what is in the folder now."""
-        stripe_billing_router.configure(
-            http_client=self._sandbox.http_client(),
-            secret_key="sk_live_sandboxfake",
-            public_key="pk_live_sandboxfake",
-            master_account_id=self._sandbox.account_id,
-        )
 
     def read(self, block: Block) -> None:
         assert block.language in self._do, f"{block}: nobody checks a block of {block.language!r}"
@@ -109,7 +99,7 @@ class Reader:
     def _yaml(self, block: Block) -> None:
         ROUTING_FILE.write_text(block.code, encoding="utf-8")
         assert load_routes(ROUTING_FILE)
-        self.set_up()
+        stripe_billing_router.reset()  # The next use reads it.
 
     def _sql(self, block: Block) -> None:
         with closing(sqlite3.connect(LEDGER)) as database:
@@ -154,8 +144,14 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
         monkeypatch.delenv(variable, raising=False)
     shutil.copytree(ROOT / "config", tmp_path / "config")
     monkeypatch.chdir(tmp_path)
-    yield Reader(seeded_sandbox())
-    stripe_billing_router.reset()
+    sandbox = seeded_sandbox()
+    with sandbox.serve() as stripe:
+        monkeypatch.setenv("STRIPE_API_BASE", stripe.url)
+        monkeypatch.setenv("STRIPE_SECRET_KEY", "sk_live_sandboxfake")
+        monkeypatch.setenv("STRIPE_PUBLIC_KEY", "pk_live_sandboxfake")
+        monkeypatch.setenv("STRIPE_MASTER_ACCOUNT_ID", sandbox.account_id)
+        yield Reader()
+        stripe_billing_router.reset()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
