@@ -94,6 +94,7 @@ class Reader:
                 found = repr(eval(code, self._names))  # noqa: S307 - Our own pages.
                 assert found == expected[1], f"line {node.lineno} of {block.page.name}"
             else:
+                assert expected is None, f"line {node.lineno} of {block.page.name} has no value"
                 exec(compile(ast.Module([node], []), str(block.page), "exec"), self._names)  # noqa: S102
 
     def _yaml(self, block: Block) -> None:
