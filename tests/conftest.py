@@ -6,6 +6,7 @@ from contextlib import ExitStack
 import pytest
 from hypothesis import Phase, settings
 
+from support.postgres import PostgresUnavailableError, Server, running_postgres
 from support.stripe_mock import StripeMockUnavailableError, is_ci, running_stripe_mock
 
 # For `make mutate`: that a mutant dies is enough, and how small the example could be does not
@@ -28,4 +29,23 @@ def stripe_mock_url() -> Iterator[str]:
             if is_ci():
                 pytest.fail(str(error), pytrace=False)
             pytest.skip(str(error))
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A real PostgreSQL; where none can be had, skip with the reason, but never under CI."""
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(running_postgres())
+        except PostgresUnavailableError as error:
+            if is_ci():
+                pytest.fail(str(error), pytrace=False)
+            pytest.skip(str(error))
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: Server) -> Iterator[str]:
+    with postgres.database() as url:
         yield url

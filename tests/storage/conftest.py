@@ -8,28 +8,7 @@ from typing import Any
 import pytest
 
 from stripe_billing_router.adapters.records import Records
-from support.postgres import PostgresUnavailableError, Server, running_postgres
 from support.records import Events, open_records
-from support.stripe_mock import is_ci
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
-    """A real PostgreSQL; where none can be had, skip with the reason, but never under CI."""
-    with ExitStack() as stack:
-        try:
-            server = stack.enter_context(running_postgres())
-        except PostgresUnavailableError as error:
-            if is_ci():
-                pytest.fail(str(error), pytrace=False)
-            pytest.skip(str(error))
-        yield server
-
-
-@pytest.fixture
-def postgres_url(postgres: Server) -> Iterator[str]:
-    with postgres.database() as url:
-        yield url
 
 
 @pytest.fixture

@@ -50,12 +50,15 @@ class Platform:
     sandbox: StripeSandbox
     folder: Path
     router: BillingRouter
+    settings: dict[str, Any] = field(default_factory=dict)
     alerts: list[tuple[str, str, str, Any]] = field(default_factory=list)
     marked: int = 0
+    others: list[BillingRouter] = field(default_factory=list)
 
     def another_router(self, **settings: Any) -> BillingRouter:
         """Return a second router over the same database and the same Stripe, as a new process."""
-        return _router(self.sandbox, self.folder, **settings)
+        self.others.append(_router(self.sandbox, self.folder, **(self.settings | settings)))
+        return self.others[-1]
 
     def mark(self) -> None:
         """Count requests from here on."""
@@ -123,7 +126,7 @@ def platform_in(folder: Path, **settings: Any) -> Iterator[Platform]:
     sandbox.add_price("price_finance_enterprise", unit_amount=9900)
     (folder / "routes.yaml").write_text(ROUTES, encoding="utf-8")
     router = _router(sandbox, folder, **settings)
-    platform = Platform(sandbox, folder, router)
+    platform = Platform(sandbox, folder, router, settings)
     router.register_alert_sink(
         lambda kind, severity, message, context: platform.alerts.append(
             (kind, severity, message, context)
@@ -132,7 +135,8 @@ def platform_in(folder: Path, **settings: Any) -> Iterator[Platform]:
     try:
         yield platform
     finally:
-        router.close()
+        for opened in (router, *platform.others):
+            opened.close()
 
 
 def raw(row: LedgerRow) -> dict[str, Any]:
