@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from .adapters.keys import Keys
 from .domain.calls import CallFailedError, Failure, FailureKind, StripeCall
 from .errors import (
     BillingError,
@@ -16,26 +17,6 @@ from .errors import (
 )
 from .secret import Secret
 from .sender import Gateway
-
-
-class KeySet(Protocol):
-    """What a key source answered."""
-
-    @property
-    def secret(self) -> Secret:
-        """The secret key."""
-
-    @property
-    def public(self) -> Secret:
-        """The publishable key."""
-
-    @property
-    def master_account_id(self) -> str:
-        """The account that the secret key must belong to."""
-
-    @property
-    def source(self) -> str:
-        """Where they were found, in words."""
 
 
 class ClosableGateway(Gateway, Protocol):
@@ -52,17 +33,17 @@ class Keyring:
     """One set of keys at a time, read on first use, proven before the first operation with it."""
 
     def __init__(
-        self, read_keys: Callable[[], KeySet], open_gateway: Callable[[Secret], ClosableGateway]
+        self, read_keys: Callable[[], Keys], open_gateway: Callable[[Secret], ClosableGateway]
     ) -> None:
         self._read_keys = read_keys
         self._open_gateway = open_gateway
         self._lock = threading.RLock()
-        self._keys: KeySet | None = None
+        self._keys: Keys | None = None
         self._gateway: ClosableGateway | None = None
         self._proven = False
 
     @property
-    def keys(self) -> KeySet:
+    def keys(self) -> Keys:
         """The keys in use. Raises `ConfigurationError` where there are none to be had."""
         if self._keys is None:
             with self._lock:
