@@ -27,7 +27,7 @@ class Gateway(Protocol):
 
     def send(self, call: StripeCall, *, idempotency_key: str | None) -> Reply:
         """Make one request; raise `CallFailedError` for anything but a good answer."""
-        ...  # noqa: PIE790 - A protocol's method without a body returns None to one type checker.
+        ...
 
 
 @dataclass(frozen=True, slots=True)
