@@ -123,6 +123,7 @@ def test_an_earlier_debt_of_the_customer_is_not_swept_into_a_charge_by_price(
     with pytest.raises(LimitExceededError) as caught:
         platform.router.charge(BOT, customer_id="cus_debt")
     assert "7000" in str(caught.value)
+    assert raw(platform.rows[0])["id"] in platform.sandbox.invoices
     assert [invoice["status"] for invoice in platform.sandbox.invoices.values()] == ["void"]
     assert platform.sandbox.captured_minor() == 0
 

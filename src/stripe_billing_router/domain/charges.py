@@ -173,7 +173,8 @@ def _refuse_excess(plan: Plan, invoice: Mapping[str, Any]) -> None:
         raise LimitExceededError(
             f"invoice {invoice.get('id')} for {plan.price_id} came to {due} minor units of "
             f"{invoice.get('currency')}, and {min(bounds)} were permitted; it was voided. Look at "
-            "the customer's balance and taxes at Stripe"
+            "the customer's balance and taxes at Stripe",
+            objects={"invoice": invoice.get("id")},
         )
 
 
