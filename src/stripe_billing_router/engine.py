@@ -28,6 +28,7 @@ from .entries import failure_row, result_of, settlement_row
 from .errors import (
     AccountMismatchError,
     BillingError,
+    BotFrozenError,
     KeyAccountMismatchError,
     LedgerUnavailableError,
     OperationInProgressError,
@@ -118,12 +119,14 @@ class Engine:
         except (CallFailedError, StripeUnavailableError):
             error = refusals.unseen(run.operation)
             raise self._settler.fail(run.operation, error) from None
-        for item in found:
-            settlement = refreshed(run.operation, Reply(item))
-            if settlement.state is not State.FAILED:
-                settled = self._settler.accept(run.operation, settlement)
-                return _replayed(settled)
         attempts = [int(item["metadata"].get("sbr_attempt") or 1) for item in found]
+        for item, attempt in zip(found, attempts, strict=True):
+            settlement = refreshed(run.operation, Reply(item))
+            if settlement.state is State.OPEN and wanted.plan.kind == "price":
+                # Half-built: the same attempt goes on, for Stripe still knows its keys.
+                return self._next_attempt(replace(run.operation, attempt=attempt - 1), wanted)
+            if settlement.state is not State.FAILED:
+                return _replayed(self._settler.accept(run.operation, settlement))
         if not attempts:
             return self._drive(run, first)
         return self._next_attempt(replace(run.operation, attempt=max(attempts)), wanted)
@@ -238,6 +241,12 @@ class Engine:
         try:
             with self._never_left_behind(run):
                 run.operation = self._records.save(run.operation, check_freeze=check_freeze)
+        except BotFrozenError as frozen:
+            # This call sent nothing; what was sent before it may have taken money.
+            frozen.operation_id = run.operation.operation_id
+            frozen.idempotency_key = run.operation.idempotency_key
+            frozen.money_moved = "unknown" if run.wrote or undecided(run.operation) else "no"
+            raise
         except StaleOperationError:
             raise refusals.taken_up(run.operation) from None
         except StorageError as problem:

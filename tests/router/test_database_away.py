@@ -10,6 +10,7 @@ from stripe_billing_router import (
     BillingRouter,
     BotFrozenError,
     LedgerUnavailableError,
+    OutcomeUnknownError,
     PaymentDeclinedError,
 )
 from stripe_billing_router.operation import State
@@ -69,6 +70,17 @@ def test_what_stripe_cannot_say_is_refused(platform: Platform) -> None:
     platform.sandbox.faults.clear()
     assert router.charge(BOT, 10, idempotency_key="order-1").paid
     assert platform.sandbox.captured_minor() == 1000
+
+
+def test_an_invoice_that_another_host_left_half_built_is_finished(platform: Platform) -> None:
+    faults = platform.sandbox.faults
+    faults.lose_reply(method="POST", path="/v1/invoices/*/finalize", times=50)
+    with pytest.raises(OutcomeUnknownError):
+        host(platform, "a").charge(BOT, idempotency_key="order-1")
+    faults.clear()
+    assert host(platform, "b").charge(BOT, idempotency_key="order-1").paid
+    assert [invoice["status"] for invoice in platform.sandbox.invoices.values()] == ["paid"]
+    assert platform.sandbox.captured_minor() == 2000
 
 
 def test_after_a_decline_elsewhere_it_is_a_new_attempt(platform: Platform) -> None:
