@@ -8,27 +8,13 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from .default_writer import write_by_default
 from .errors import InputError
 from .ids import time_sorted_id
 from .operation import LedgerRow
 from .redaction import redact, strip_secrets
 
 Writer = Callable[[LedgerRow], None]
-
-
-def _nowhere(_: LedgerRow) -> bool:
-    raise AssertionError("the package sets the default writer when it is imported")
-
-
-# Writes a row to the default router's ledger; False where the money row is there already. It is
-# handed in, because the router stands above the engine, and the engine writes through this module.
-_write_by_default: Callable[[LedgerRow], bool] = _nowhere
-
-
-def set_default_writer(write: Callable[[LedgerRow], bool]) -> None:
-    """Say where rows go that come without a writer of their own."""
-    global _write_by_default
-    _write_by_default = write
 
 
 def log_event(
@@ -70,7 +56,7 @@ def log_event(
     )
     if writer is not None:
         writer(row)
-    elif not _write_by_default(row):
+    elif not write_by_default(row):
         raise InputError(
             f"the ledger has a {row.action_type} row for this Stripe object already; money is "
             "written once"

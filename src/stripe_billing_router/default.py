@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from .billing_logger import set_default_writer
+from .default_writer import set_default_writer
 
 if TYPE_CHECKING:
     from .router import BillingRouter
