@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from .default_writer import write_by_default
 from .errors import InputError
@@ -15,6 +15,9 @@ from .operation import LedgerRow
 from .redaction import redact, strip_secrets
 
 Writer = Callable[[LedgerRow], None]
+
+# More than any payment or sum of payments has, on either side of the point.
+_MOST_DIGITS: Final = 20
 
 
 def log_event(
@@ -41,18 +44,18 @@ def log_event(
 
     Raises `InputError` for a value that a column cannot hold.
     """
-    stamp = time.time_ns() // 1_000_000 if timestamp_ms is None else timestamp_ms
+    stamp = _stamp(timestamp_ms)
     row = LedgerRow(
-        id=id or time_sorted_id("led", stamp),
+        id=_text("id", id) or time_sorted_id("led", stamp),
         action_type=_action_type(action_type),
         amount=_exact(amount),
-        currency=currency.lower() if currency else None,
+        currency=(_text("currency", currency) or "").lower() or None,
         timestamp_ms=stamp,
-        user_email=user_email,
-        bot_id=bot_id,
-        destination_account=destination_account,
+        user_email=_text("user_email", user_email),
+        bot_id=_text("bot_id", bot_id),
+        destination_account=_text("destination_account", destination_account),
         raw_event_json=_raw(raw_event_json),
-        error=1 if error else 0,
+        error=_error(error),
     )
     if writer is not None:
         writer(row)
@@ -64,10 +67,35 @@ def log_event(
     return row.id
 
 
+def _stamp(value: int | None) -> int:
+    if value is None:
+        return time.time_ns() // 1_000_000
+    # Before an id is made of it: ids of later rows must not follow a time that is none.
+    if type(value) is not int or not 0 <= value < 2**53:
+        raise InputError(f"timestamp_ms must be milliseconds since 1970, not {value!r:.40}")
+    return value
+
+
+def _text(column: str, value: object) -> str | None:
+    """Return a text as a database can store it, without secrets."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InputError(f"{column} must be a text, not a {type(value).__name__}")
+    text: str = strip_secrets(str(value))
+    return text
+
+
+def _error(value: object) -> int:
+    if not isinstance(value, int) or value not in (0, 1):
+        raise InputError(f"error must be 0 or 1, not {value!r:.40}")
+    return int(value)
+
+
 def _action_type(value: object) -> str:
     if not isinstance(value, str) or not value:
-        raise InputError(f"action_type must be a word such as 'charge', not {value!r}")
-    return value
+        raise InputError(f"action_type must be a word such as 'charge', not {value!r:.40}")
+    return _text("action_type", value) or ""
 
 
 def _exact(amount: Decimal | int | str | None) -> Decimal | None:
@@ -81,8 +109,10 @@ def _exact(amount: Decimal | int | str | None) -> Decimal | None:
         exact = Decimal(amount)
     except ArithmeticError:
         exact = Decimal("NaN")
-    if not exact.is_finite():
-        raise InputError(f"a ledger amount is a finite number in major units, not {amount!r}")
+    if not exact.is_finite() or int(exact.as_tuple().exponent) < -_MOST_DIGITS:
+        raise InputError(f"a ledger amount is a finite number in major units, not {amount!r:.40}")
+    if exact and exact.adjusted() >= _MOST_DIGITS:
+        raise InputError(f"a ledger amount has at most {_MOST_DIGITS} digits before its point")
     return exact
 
 
@@ -90,13 +120,15 @@ def _raw(value: str | Mapping[str, Any] | None) -> str:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise InputError("raw_event_json must be JSON text or a mapping") from None
     if value is not None and not isinstance(value, Mapping):
         raise InputError("raw_event_json must be one JSON object")
-    stripped = strip_secrets(value or {})
     try:
+        stripped = strip_secrets(value or {})
         return json.dumps(stripped, ensure_ascii=False, allow_nan=False, default=_plain)
+    except RecursionError:
+        raise InputError("raw_event_json is nested too deeply, or holds itself") from None
     except (TypeError, ValueError) as problem:
         raise InputError(redact(f"raw_event_json cannot be written as JSON: {problem}")) from None
 

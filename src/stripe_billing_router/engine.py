@@ -20,7 +20,7 @@ from .discrepancy import Discrepancies
 from .domain import refusals
 from .domain.calls import CallFailedError, Effect, Failure, FailureKind, Reply, StripeCall
 from .domain.flows import Settlement, UncleanError
-from .domain.leases import blocks_a_retry, is_held
+from .domain.leases import blocks_a_retry, is_held, is_same_run
 from .domain.outcomes import effect_of, may_retry
 from .domain.refresh import refresh_call, refreshed
 from .domain.verification import verify
@@ -300,7 +300,7 @@ class Engine:
             stored = self._records.find(operation.operation_id)
         except BillingError:
             return operation
-        if stored is None or not _is_same_run(stored, operation):
+        if stored is None or not is_same_run(stored, operation):
             return None
         return replace(operation, version=stored.version)
 
@@ -390,12 +390,6 @@ class Engine:
         verdict = verify(reply.body, reply.headers, operation.account)
         if not verdict.ok:
             raise self._discrepancies.handle(operation, call, reply, verdict, gateway)
-
-
-def _is_same_run(stored: Operation, operation: Operation) -> bool:
-    """Say whether what is stored is of this very run: as it was read, or one commit later."""
-    same = (stored.lease_owner, stored.created_ms) == (operation.lease_owner, operation.created_ms)
-    return same and 0 <= stored.version - operation.version <= 1
 
 
 def _replayed(operation: Operation) -> Receipt:

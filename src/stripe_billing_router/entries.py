@@ -91,6 +91,10 @@ def entry(operation: Operation, now_ms: int, **columns: Any) -> LedgerRow:
     """Build one row of an operation by way of `billing_logger.log_event`."""
     rows: list[LedgerRow] = []
     columns.setdefault("destination_account", operation.account)
+    # What Stripe answered in a shape of its own is left out; the whole answer stands in the row.
+    for name in ("user_email", "currency"):
+        if not isinstance(columns.get(name), str):
+            columns[name] = None
     billing_logger.log_event(
         bot_id=operation.bot_id, timestamp_ms=now_ms, writer=rows.append, **columns
     )

@@ -8,7 +8,10 @@ import json
 import os
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+# By how much a clock may go back without a newer id sorting before an older one.
+_CLOCK_STEP_MS: Final = 60_000
 
 _lock = threading.Lock()
 _last = (0, 0)
@@ -18,7 +21,10 @@ def time_sorted_id(prefix: str, timestamp_ms: int) -> str:
     """Return a unique id whose text sorts by `timestamp_ms`, then by order within this process."""
     global _last
     with _lock:
-        millisecond = max(timestamp_ms, _last[0])
+        # A clock that was set back a little does not disturb the order; a row that is dated
+        # elsewhere does not carry the rows after it along.
+        is_near = 0 < _last[0] - timestamp_ms <= _CLOCK_STEP_MS
+        millisecond = _last[0] if is_near else timestamp_ms
         sequence = _last[1] + 1 if millisecond == _last[0] else 0
         _last = (millisecond, sequence)
     return f"{prefix}_{millisecond:012x}{sequence:05x}{os.urandom(8).hex()}"

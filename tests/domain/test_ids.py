@@ -33,9 +33,13 @@ class TestTimeSorted:
         assert sorted(ids) == ids
         assert len(set(ids)) == len(ids)
 
-    def test_a_clock_that_goes_back_changes_no_order(self) -> None:
-        later = time_sorted_id("led", NOW_MS + 100_000)
-        assert time_sorted_id("led", 5) > later
+    def test_a_clock_that_goes_back_a_little_changes_no_order(self) -> None:
+        later = time_sorted_id("led", NOW_MS)
+        assert time_sorted_id("led", NOW_MS - 60_000) > later
+
+    def test_an_id_of_another_time_does_not_carry_the_next_ones_along(self) -> None:
+        time_sorted_id("led", NOW_MS + 60_001)
+        assert time_sorted_id("led", NOW_MS).startswith(f"led_{NOW_MS:012x}00000")
 
     def test_its_form_is_prefix_time_order_and_chance(self) -> None:
         at = NOW_MS + 200_000

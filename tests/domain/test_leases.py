@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stripe_billing_router.domain.leases import Holder, blocks_a_retry, is_held, parse_holder
+from stripe_billing_router.domain.leases import (
+    Holder,
+    blocks_a_retry,
+    is_held,
+    is_same_run,
+    parse_holder,
+)
 from stripe_billing_router.operation import Operation, State
 from support.operations import OPERATION
 
@@ -94,3 +100,13 @@ class TestRetry:
     )
     def test_one_that_is_settled_does_not(self, state: State) -> None:
         assert not self.blocks(leased(NEIGHBOUR, NOW_MS, state))
+
+
+def test_a_run_knows_itself_as_it_was_read_and_one_commit_later() -> None:
+    mine = replace(OPERATION, lease_owner="host/1/5", created_ms=7, version=3)
+    assert is_same_run(mine, mine)
+    assert is_same_run(replace(mine, version=4), mine)
+    assert not is_same_run(replace(mine, version=5), mine)
+    assert not is_same_run(replace(mine, version=2), mine)
+    assert not is_same_run(replace(mine, lease_owner="host/2/5"), mine)
+    assert not is_same_run(replace(mine, created_ms=8), mine)

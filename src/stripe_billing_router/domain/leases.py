@@ -59,3 +59,9 @@ def blocks_a_retry(
     return operation.state in (State.PENDING, State.ROLLING_BACK) and not is_held(
         operation, now_ms, here, is_alive
     )
+
+
+def is_same_run(stored: Operation, operation: Operation) -> bool:
+    """Say whether what is stored is of this very run: as it was read, or one commit later."""
+    same = (stored.lease_owner, stored.created_ms) == (operation.lease_owner, operation.created_ms)
+    return same and 0 <= stored.version - operation.version <= 1
