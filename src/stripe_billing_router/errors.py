@@ -63,10 +63,7 @@ class BillingError(RuntimeError):
         self.idempotency_key = idempotency_key
         if retryable is not None:
             self.retryable = retryable
-        self.details: dict[str, Any] = {
-            name: redact(value) if isinstance(value, str) else value
-            for name, value in details.items()
-        }
+        self.details: dict[str, Any] = {name: _masked(value) for name, value in details.items()}
 
     @property
     def message(self) -> str:
@@ -84,6 +81,17 @@ class BillingError(RuntimeError):
     def __reduce__(self) -> tuple[Any, ...]:
         # Keyword-only arguments do not survive the default pickling of exceptions.
         return (_rebuild, (type(self), self.message, dict(self.__dict__)))
+
+
+def _masked(value: Any) -> Any:
+    """Mask secrets in a detail, in whatever it holds."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, list | tuple):
+        return type(value)(_masked(item) for item in value)
+    if isinstance(value, dict):
+        return {_masked(name): _masked(item) for name, item in value.items()}
+    return value
 
 
 def _rebuild(kind: type[BillingError], message: str, state: dict[str, Any]) -> BillingError:

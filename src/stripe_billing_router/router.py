@@ -39,6 +39,7 @@ from .operation import Freeze, LedgerRow, Operation, State
 from .receipt import Receipt
 from .reconciler import Reconciler
 from .recovery import Progress, Recovery, RecoveryReport
+from .redaction import redact
 from .rollback_manager import RollbackHook, RollbackManager
 from .secret import Secret
 from .sender import Sender, Surroundings
@@ -366,7 +367,7 @@ class BillingRouter:
             raise InputError("unfreeze needs the frozen bot or pattern and who approves it")
         pattern = pattern.removeprefix("stripe:")
         row = self._policy_row("unfreeze", pattern, who, "")
-        lifted = self.records.unfreeze(pattern, lifted_by=who, row=row)
+        lifted = self.records.unfreeze(pattern, lifted_by=redact(who), row=row)
         if lifted:
             self._alerts.send("unfreeze", "warning", f"{pattern} was unfrozen by {who}", {})
         return lifted

@@ -64,6 +64,8 @@ _KEY_VALUE: Final = re.compile(
     r"(?<![A-Za-z0-9])(?:[spr]k_(?:org_)?(?:live|test)_|whsec_)[A-Za-z0-9]"
 )
 
+_CLIENT_SECRET: Final = re.compile(r"(?<![A-Za-z0-9])(?:pi|seti|cs|src)_[A-Za-z0-9_]+_secret_")
+
 
 class BotId(NamedTuple):
     """Who calls: the three parts of a bot id."""
@@ -130,6 +132,7 @@ def check_id(kind: str, value: object) -> str:
         and _ID[kind].fullmatch(value)
         # A client secret begins with the id of its object and would pass as one.
         and not ("_secret_" in value and kind in ("payment", "payment_intent", "checkout_session"))
+        and not _KEY_VALUE.search(value)
     ):
         return value
     raise InvalidIdentifierError(_id_problem(kind, value))
@@ -144,6 +147,8 @@ def _id_problem(kind: str, value: object) -> str:
         return f"{expected} is expected, and this one is empty"
     if len(value) > LONGEST_ID:
         return f"{expected} has at most {LONGEST_ID} characters, and this one has {len(value)}"
+    if _KEY_VALUE.search(value):
+        return f"{expected} is expected, and this is or holds a Stripe key"
     if "_secret_" in value:
         return f"{expected} is expected, and this is a client secret; pass what precedes '_secret_'"
     is_like = next((other for other in _ID if _ID[other].fullmatch(value)), None)
@@ -167,6 +172,11 @@ def check_idempotency_key(key: object) -> str:
         raise InputError(
             f"{shown(key)} cannot be an idempotency key; use 1 to {_LONGEST_KEY} printable ASCII "
             "characters without a space at either end, for example the order's id"
+        )
+    if _KEY_VALUE.search(key) or _CLIENT_SECRET.search(key):
+        raise InputError(
+            "this idempotency key holds a Stripe key or a client secret, and would be stored; use "
+            "the order's id"
         )
     return key
 
