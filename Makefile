@@ -100,6 +100,10 @@ docs: venv  ## run the code blocks of README and docs/ as tests
 bench: venv  ## measure ratios beside the bare SDK
 	@$(PY) scripts/bench.py
 
+.PHONY: chaos
+chaos: venv  ## kill bots by the thousand and count what was paid (long; ARGS="500" for fewer)
+	@$(PY) scripts/chaos.py $(ARGS)
+
 .PHONY: mutate
 mutate: venv  ## mutation testing of domain/ and money (long)
 	@echo 'Installing what requirements/mutation.txt locks'
