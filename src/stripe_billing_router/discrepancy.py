@@ -85,10 +85,17 @@ class Discrepancies:
             lease_owner=operation.lease_owner if reverses else None,
         )
         self._distrust_key()
-        marked = self._write_down(marked, reply, verdict) or marked
-        self.freeze(operation.bot_id, f"account mismatch: {what}")
-        self._tell(marked, what, verdict)
-        report = self._roll_back(marked, gateway) if reverses else None
+        report = None
+        try:
+            marked = self._write_down(marked, reply, verdict) or marked
+        finally:  # Even an interrupt does not keep the other steps from being done.
+            try:
+                self.freeze(operation.bot_id, f"account mismatch: {what}")
+            finally:
+                try:
+                    self._tell(marked, what, verdict)
+                finally:
+                    report = self._roll_back(marked, gateway) if reverses else None
         return _error(marked, what, report, read_only=not call.writes)
 
     def resume(self, operation: Operation, gateway: Gateway) -> RollbackReport | None:

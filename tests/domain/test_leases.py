@@ -103,10 +103,12 @@ class TestRetry:
 
 
 def test_a_run_knows_itself_as_it_was_read_and_one_commit_later() -> None:
-    mine = replace(OPERATION, lease_owner="host/1/5", created_ms=7, version=3)
+    mine = replace(OPERATION, state=State.PENDING, lease_owner="host/1/5", created_ms=7, version=3)
     assert is_same_run(mine, mine)
     assert is_same_run(replace(mine, version=4), mine)
     assert not is_same_run(replace(mine, version=5), mine)
     assert not is_same_run(replace(mine, version=2), mine)
     assert not is_same_run(replace(mine, lease_owner="host/2/5"), mine)
     assert not is_same_run(replace(mine, created_ms=8), mine)
+    # Whatever was decided of it stands.
+    assert not is_same_run(replace(mine, state=State.ROLLING_BACK), mine)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import copy_context
+from functools import partial
 from typing import Any, Final, Literal
 
 from stripe_billing_router.errors import ConfigurationError
@@ -30,8 +32,9 @@ _log = logging.getLogger("stripe_billing_router.alerts")
 class Alerts:
     """Send alerts to the log, to registered sinks and to notification addresses.
 
-    A sink is called as `sink(kind, severity, message, context)`. One that raises is logged and
-    stops neither the others nor the operation: an alert must not cost a payment its record.
+    A sink is called as `sink(kind, severity, message, context)`, in a thread of its own. One that
+    raises is logged, one that hangs is left behind; neither stops the others or the operation: an
+    alert must not cost a payment its record.
     Secrets are masked in everything that is sent.
 
     Args:
@@ -75,7 +78,9 @@ class Alerts:
         facts: dict[str, Any] = strip_secrets(dict(context or {}))
         _log.log(_LEVELS.get(severity, logging.ERROR), "%s: %s %s", kind, message, facts)
         for sink in sinks:
-            self._call(sink, kind, severity, message, facts)
+            # A sink that hangs must not keep the caller: it may have a payment to reverse.
+            call = partial(self._call, sink, kind, severity, message, facts)
+            _within(_PATIENCE_S, partial(copy_context().run, call))
         if self._notify is not None:
             _within(_PATIENCE_S, lambda: self._notify_people(kind, severity, message))
 
@@ -90,7 +95,7 @@ class Alerts:
         try:
             # Each sink has its own copy: what one changes, the next must not be told.
             sink(kind, severity, message, strip_secrets(facts))
-        except Exception as error:  # noqa: BLE001 - A sink is foreign code.
+        except BaseException as error:  # noqa: BLE001 - A sink is foreign code, in its own thread.
             failed = type(error).__name__
         if failed:
             _log.error("an alert sink failed with %s on %s; the alert stands above", failed, kind)

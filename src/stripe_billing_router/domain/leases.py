@@ -62,6 +62,7 @@ def blocks_a_retry(
 
 
 def is_same_run(stored: Operation, operation: Operation) -> bool:
-    """Say whether what is stored is of this very run: as it was read, or one commit later."""
+    """Say whether this very run is stored as under way: as it was read, or one commit later."""
     same = (stored.lease_owner, stored.created_ms) == (operation.lease_owner, operation.created_ms)
-    return same and 0 <= stored.version - operation.version <= 1
+    is_next = 0 <= stored.version - operation.version <= 1
+    return same and is_next and stored.state is State.PENDING
