@@ -22,9 +22,8 @@ from .domain.calls import CallFailedError, Effect, Failure, FailureKind, Reply, 
 from .domain.flows import Settlement, UncleanError
 from .domain.leases import blocks_a_retry, is_held, is_same_run
 from .domain.outcomes import effect_of, may_retry
-from .domain.refresh import refresh_call, refreshed
+from .domain.refresh import refreshed
 from .domain.verification import verify
-from .entries import failure_row, result_of, settlement_row
 from .errors import (
     AccountMismatchError,
     BillingError,
@@ -131,28 +130,6 @@ class Engine:
             return self._drive(run, first)
         return self._next_attempt(replace(run.operation, attempt=max(attempts)), wanted)
 
-    def refresh(self, operation: Operation) -> Operation:
-        """Ask Stripe what became of an operation that is not final, and settle it if it is now."""
-        call = refresh_call(operation) if operation.state is State.OPEN else None
-        if call is None:
-            return operation
-        gateway = self._proven_gateway()
-        try:
-            reply = gateway.send(call, idempotency_key=None)
-        except CallFailedError as problem:
-            failure = problem.failure
-            raise error_of(operation, failure, Effect.NONE) from None
-        self._check(operation, call, reply, gateway)
-        settlement = refreshed(operation, reply)
-        current = replace(operation, state=settlement.state, result=result_of(settlement))
-        now_ms = self._around.now_ms()
-        if current.state is State.OPEN:
-            return current
-        if current.state is State.FAILED:
-            error = refusals.ended(current, reply.body)
-            return self._settler.save(current, failure_row(current, error, now_ms))
-        return self._settler.save(current, settlement_row(current, settlement, now_ms))
-
     # What a business key that is already there means.
 
     def _continue(self, existing: Operation, wanted: Operation) -> Receipt:
@@ -207,7 +184,7 @@ class Engine:
 
     def _replay_open(self, existing: Operation) -> Receipt:
         try:
-            current = self.refresh(existing)
+            current = self._reconciler.refresh(existing)
         except StripeCallError:
             current = existing  # what was known stands: it is not paid
         receipt = _replayed(current)

@@ -8,13 +8,15 @@ from typing import Any, Final, TypeVar
 
 from .discrepancy import Discrepancies
 from .domain import refusals
-from .domain.calls import CallFailedError, Failure, Reply, StripeCall
+from .domain.calls import CallFailedError, Effect, Failure, Reply, StripeCall
 from .domain.reconciliation import find_earlier, reconcile
+from .domain.refresh import refresh_call, refreshed
 from .domain.verification import verify
+from .entries import result_of
 from .errors import StripeUnavailableError
 from .operation import Operation, State, StepRecord
 from .sender import Gateway, Sender
-from .settler import Settler
+from .settler import Settler, error_of
 
 # How long nobody may have been at work on an operation before "nothing is there" is believed: a
 # request that was on its way may still have landed after the read. Longer than any call may take.
@@ -38,6 +40,25 @@ class Reconciler:
         self._proven_gateway = proven_gateway
         self._discrepancies = discrepancies
         self._sender = sender
+
+    def refresh(self, operation: Operation) -> Operation:
+        """Ask Stripe what became of an operation that is not final, and settle it if it is now.
+
+        Raises `StripeCallError` when Stripe cannot be read; what was known stands then.
+        """
+        call = refresh_call(operation) if operation.state is State.OPEN else None
+        if call is None:
+            return operation
+        reply = self._send(operation, call, self._proven_gateway())
+        if isinstance(reply, CallFailedError):
+            raise error_of(operation, reply.failure, Effect.NONE)
+        settlement = refreshed(operation, reply)
+        if settlement.state is State.OPEN:
+            return replace(operation, result=result_of(settlement))
+        if settlement.state is State.FAILED:
+            current = replace(operation, result=result_of(settlement))
+            return self._settler.failed(current, refusals.ended(operation, reply.body))
+        return self._settler.accept(operation, settlement)
 
     def settle(self, operation: Operation, *, execution_over: bool) -> Operation:
         """Settle an operation whose lease this process holds; return it as it stands then.

@@ -13,6 +13,7 @@ from .domain.leases import is_held
 from .engine import Engine
 from .errors import BillingError, BotFrozenError
 from .operation import Operation, State
+from .reconciler import Reconciler
 from .sender import Gateway, Surroundings
 
 _UNFINISHED = (State.PENDING, State.UNKNOWN, State.OPEN, State.ROLLING_BACK)
@@ -58,6 +59,7 @@ class Recovery:
         *,
         records: Records,
         engine: Engine,
+        reconciler: Reconciler,
         discrepancies: Discrepancies,
         proven_gateway: Callable[[], Gateway],
         alert: Alert,
@@ -67,6 +69,7 @@ class Recovery:
     ) -> None:
         self._records = records
         self._engine = engine
+        self._reconciler = reconciler
         self._discrepancies = discrepancies
         self._proven_gateway = proven_gateway
         self._alert = alert
@@ -109,7 +112,7 @@ class Recovery:
 
     def _settle(self, operation: Operation) -> None:
         if operation.state is State.OPEN:
-            self._engine.refresh(operation)
+            self._reconciler.refresh(operation)
         elif operation.state is State.ROLLING_BACK:
             self._discrepancies.resume(operation, self._proven_gateway())
         elif self._age_ms(operation) > self._resume_within_ms or not self._engine.may_send_again(

@@ -85,7 +85,7 @@ class BillingRouter:
             around=around,
         )
         settler = Settler(records=self.records, discrepancies=self._discrepancies, around=around)
-        reconciler = Reconciler(
+        self._reconciler = reconciler = Reconciler(
             settler=settler,
             proven_gateway=self._keyring.proven_gateway,
             discrepancies=self._discrepancies,
@@ -316,13 +316,17 @@ class BillingRouter:
         found = self.records.find(operation_id)
         if found is None:
             raise UnknownOperationError(f"no operation has the id {operation_id!r}")
-        return self._engine.refresh(found) if refresh else found
+        if not refresh:
+            return found
+        with within(self.settings.give_up_after_s):
+            return self._reconciler.refresh(found)
 
     def recover(self, progress: Progress | None = None) -> RecoveryReport:
         """Finish what dead processes left; see the helper of the same name."""
         recovery = Recovery(
             records=self.records,
             engine=self._engine,
+            reconciler=self._reconciler,
             discrepancies=self._discrepancies,
             proven_gateway=self._keyring.proven_gateway,
             alert=self._alerts.send,

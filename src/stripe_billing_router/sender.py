@@ -68,7 +68,8 @@ class Sender:
                 record = replace(record, unknown_sends=record.unknown_sends + 1)
             delay_s = retry_delay_s(failure, sends)
             left_s = remaining_s()
-            if not may_retry(failure) or (left_s is not None and delay_s > left_s):
+            # Where nothing bounds the call, it is not repeated.
+            if not may_retry(failure) or left_s is None or delay_s > left_s:
                 return record, failure
             self._around.sleep(delay_s)
 
