@@ -39,7 +39,7 @@ from .operation import Operation, State
 from .receipt import Receipt
 from .reconciler import ABSENCE_PROVEN_AFTER_MS, Reconciler
 from .run import Run, failed, recorded_outcome, replied, undecided
-from .sender import RESEND_WINDOW_MS, Gateway, Sender, Surroundings
+from .sender import CLOCK_SKEW_MS, RESEND_WINDOW_MS, Gateway, Sender, Surroundings
 from .settler import Settler, error_of
 
 log = logging.getLogger(__name__)
@@ -98,10 +98,6 @@ class Engine:
                 )
         except DuplicateIntentError as duplicate:
             raise refusals.duplicate(duplicate.existing) from None
-        except StorageError as problem:
-            raise refusals.not_recorded(
-                run.operation, str(problem), begun=run.wrote or run.undecided
-            ) from None
         if existing is not None:
             return self._continue(existing, wanted)
         if keyed and self._records.is_spilled(wanted.operation_id):
@@ -159,7 +155,11 @@ class Engine:
         first_sent_ms = min(
             (s.first_sent_ms for s in undecided(operation) if s.first_sent_ms), default=None
         )
-        return first_sent_ms is None or self._around.now_ms() - first_sent_ms <= RESEND_WINDOW_MS
+        if first_sent_ms is None:
+            return True
+        # A send in the future was timed by a clock that ran ahead: its true age is not known.
+        age_ms = self._around.now_ms() - first_sent_ms
+        return -CLOCK_SKEW_MS <= age_ms <= RESEND_WINDOW_MS
 
     def settle_by_reading(self, operation: Operation) -> Operation:
         """Settle an operation without sending any of its steps again; what it made decides.

@@ -17,6 +17,9 @@ from .operation import Operation, StepRecord
 # disagree. Source: Stripe, "Idempotent requests".
 RESEND_WINDOW_MS: Final = 23 * 3600 * 1000
 
+# By how much the clocks of two hosts may differ without anybody being alarmed.
+CLOCK_SKEW_MS: Final = 10 * 60 * 1000
+
 # How long after its last commit an operation may still be sent. Others believe that nothing of it
 # is on its way once it was left alone for twice as long (`ABSENCE_PROVEN_AFTER_MS`).
 SEND_WITHIN_MS: Final = 5 * 60 * 1000

@@ -207,7 +207,7 @@ def test_sixteen_threads_with_one_key_pay_once(platform: Platform) -> None:
 
 def later(router: BillingRouter, *, hours: float) -> BillingRouter:
     """Turn a router's clock on, which nothing public can."""
-    around = router._engine._around
+    around = router._around
     real = around.now_ms
     object.__setattr__(around, "now_ms", lambda: real() + int(hours * 3600 * 1000))
     return router
@@ -225,6 +225,21 @@ def test_past_stripes_memory_of_a_key_the_effect_is_found_by_reading(platform: P
     assert [r for r in platform.requests if r.method == "POST"] == []
     assert platform.sandbox.captured_minor() == 1000
     assert platform.kinds == [("charge", 1), ("charge", 0)]
+
+
+@pytest.mark.parametrize(("ahead_hours", "back_after_hours"), [(0.5, 25), (72, 30)])
+def test_a_clock_that_ran_ahead_pays_nothing_twice(
+    platform: Platform, ahead_hours: float, back_after_hours: float
+) -> None:
+    platform.sandbox.faults.server_error(method="POST", times=50, executed=True)
+    ahead = later(platform.another_router(), hours=ahead_hours)
+    with pytest.raises(OutcomeUnknownError):
+        ahead.charge(BOT, 10, idempotency_key="order-1")
+    platform.sandbox.faults.clear()
+    platform.sandbox.advance(hours=back_after_hours)
+    back = later(platform.another_router(), hours=back_after_hours)
+    assert back.charge(BOT, 10, idempotency_key="order-1").paid
+    assert platform.sandbox.captured_minor() == 1000
 
 
 def test_past_it_with_nothing_found_the_same_key_starts_a_new_attempt(platform: Platform) -> None:

@@ -164,6 +164,7 @@ def test_an_amount_and_a_price_together_are_refused(platform: Platform) -> None:
         ({"payment_method": "cus_1"}, InvalidIdentifierError),
         ({"idempotency_key": ""}, InputError),
         ({"idempotency_key": "k" * 256}, InputError),
+        ({"idempotency_key": "sk_live_sandboxfakeKey"}, InputError),
         ({"metadata": {"sbr_operation": "op_forged"}}, InputError),
         ({"metadata": {"a[b]": "c"}}, InputError),
         ({"description": ""}, InputError),

@@ -75,6 +75,18 @@ def test_who_was_overtaken_between_two_steps_stops(platform: Platform) -> None:
     assert len(platform.sandbox.invoices) == 1
 
 
+def test_who_was_overtaken_and_interrupted_writes_nothing(platform: Platform) -> None:
+    def overtake() -> None:
+        operation = platform.operation()
+        platform.router.records.save(replace(operation, lease_owner="other/1/1"))
+        raise KeyboardInterrupt
+
+    router = meddling(platform, "/v1/payment_intents", overtake)
+    with pytest.raises(KeyboardInterrupt):
+        router.charge(BOT, 10, idempotency_key="order-1")
+    assert (platform.operation().state, platform.rows) == (State.PENDING, [])
+
+
 def nowhere_to_write(platform: Platform) -> Callable[[], None]:
     """The database and the files beside it are gone, and their folder cannot be made."""
 
@@ -106,6 +118,38 @@ def test_a_step_that_can_be_written_nowhere_is_not_sent(platform: Platform) -> N
         router.charge(BOT)
     assert caught.value.money_moved == "unknown"
     assert platform.sandbox.count("POST /v1/invoiceitems") == 0
+
+
+def test_an_interrupt_with_nowhere_to_write_still_interrupts(platform: Platform) -> None:
+    def act() -> None:
+        nowhere_to_write(platform)()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        meddling(platform, "/v1/payment_intents", act).charge(BOT, 10)
+    assert platform.sandbox.captured_minor() == 1000
+
+
+def test_an_attempt_whose_lease_cannot_be_written_is_not_made(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal answers, and is gone before the next commit."""
+    with pytest.raises(PaymentDeclinedError):
+        platform.router.charge(
+            BOT, 10, payment_method="pm_card_chargeDeclined", idempotency_key="order-1"
+        )
+    platform.mark()
+    begin = platform.router.records.begin
+
+    def begin_then_lose(*arguments: Any, **named: Any) -> Any:
+        existing = begin(*arguments, **named)
+        nowhere_to_write(platform)()
+        return existing
+
+    monkeypatch.setattr(platform.router.records, "begin", begin_then_lose)
+    with pytest.raises(LedgerUnavailableError):
+        platform.router.charge(BOT, 10, idempotency_key="order-1")
+    assert platform.requests == []
 
 
 def test_an_attempt_that_cannot_be_recorded_is_not_made(platform: Platform) -> None:

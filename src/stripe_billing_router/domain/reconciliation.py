@@ -23,8 +23,9 @@ from .refunds import find_invoice_payments, payment_of, refund_settlement
 from .reversal import OPERATION_TAG
 from .setup import checkout_settlement, customer_settlement, subscription_settlement
 
-# Clocks of hosts and of Stripe differ; an object cannot be older than its intent by more.
-_CLOCK_SKEW_S: Final = 600
+# How much further back than the intent's time lists are read: a host's clock may have run ahead
+# when it was written, and a payment that is not found would be made again. It costs pages only.
+_LOOK_BACK_S: Final = 7 * 24 * 3600
 _MOST_PAGES: Final = 1000
 
 Search = Generator[StripeCall, Reply, Settlement | None]
@@ -70,7 +71,7 @@ def _find(
     operation: Operation, method: str, *, since: bool = True, **filters: Any
 ) -> Generator[StripeCall, Reply, list[dict[str, Any]]]:
     """Page through a list and return what carries this operation's tag, newest first."""
-    created = {"gte": operation.created_ms // 1000 - _CLOCK_SKEW_S} if since else None
+    created = {"gte": operation.created_ms // 1000 - _LOOK_BACK_S} if since else None
     found: list[dict[str, Any]] = []
     last: str | None = None
     for page_number in range(_MOST_PAGES):
