@@ -127,6 +127,7 @@ def counts(stage: Stage) -> Iterator[Row]:
         stage.router("counts", warm_up=0) as cold,
     ):
         paid = stage.charge(router)
+        router.charge(BOT, idempotency_key=stage.key())  # The price is known from here on.
         operations: dict[str, Callable[[], object]] = {
             "amount charge": lambda: stage.charge(router),
             "amount charge, the first of a process": lambda: stage.charge(cold),
