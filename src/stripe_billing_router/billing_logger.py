@@ -14,7 +14,7 @@ from .ids import time_sorted_id
 from .operation import LedgerRow
 from .redaction import redact, strip_secrets
 
-Writer = Callable[[LedgerRow], None]
+Writer = Callable[[LedgerRow], object]
 
 # More than any payment or sum of payments has, on either side of the point.
 _MOST_DIGITS: Final = 20
