@@ -21,6 +21,7 @@ from stripe_billing_router.models import (
     build_override,
     build_route,
 )
+from support.names import case
 
 BASE = {"product_id": "prod_1", "price_id": "price_1", "customer_id": "cus_1"}
 FULL = {
@@ -122,7 +123,7 @@ class TestRoute:
             ("metadata", ["a"], "metadata is a mapping"),
             ("metadata", "a", "metadata is a mapping"),
         ],
-        ids=lambda value: repr(value)[:20],
+        ids=case,
     )
     def test_a_value_that_cannot_be_used(self, field: str, value: Any, words: str) -> None:
         said = refusal({**BASE, field: value})
@@ -212,7 +213,7 @@ class TestOverrideRule:
             ({"business_category": None}, "override.business_category is not a text"),
             ({"rout": {}}, "override.rout is unknown; the fields are domain, region, business_cat"),
         ],
-        ids=lambda value: repr(value)[:30],
+        ids=case,
     )
     def test_what_cannot_be_used(self, changed: dict[str, Any], words: str) -> None:
         with pytest.raises(RoutingConfigError) as caught:
