@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -37,29 +38,26 @@ def routing(*, quick: bool) -> Iterator[Row]:
     """Measure look-ups and registrations in a small table and in a large one."""
     many = 1_000 if quick else 100_000
     sizes = {"few": _FEW, "many": many}
-    route = build_route(_ROUTE, "bench")
     tables = {name: RoutingTable() for name in sizes}
     for name, table in tables.items():
         table.replace_all(
-            {("stripe", "default", "bench", f"bot_{n}"): route for n in range(sizes[name])}
+            {
+                ("stripe", "default", "bench", f"bot_{number}"): build_route(_ROUTE, "bench")
+                for number in range(sizes[name])
+            }
         )
     chance = random.Random(0)  # noqa: S311 - No secret.
     bots = {
         name: [f"bench:bot_{chance.randrange(size)}" for _ in range(1000)]
         for name, size in sizes.items()
     }
-    rounds, calls = (2, 100) if quick else (15, 1000)
+    rounds, calls = (2, 100) if quick else (15, 10_000)
     resolving = {
-        name: lambda table=table, bots=bots[name]: per_call(
-            lambda number: table.resolve(bots[number]), calls
-        )
+        name: partial(per_call, partial(_resolve, table, bots[name]), calls)
         for name, table in tables.items()
     }
-    names = iter(range(10**9))
     registering = {
-        name: lambda table=table: per_call(
-            lambda _: table.register("bench", f"new_{next(names)}", _ROUTE), calls // 10
-        )
+        name: partial(per_call, partial(_register, table), calls // 5)
         for name, table in tables.items()
     }
     for what, blocks in (("resolve a bot", resolving), ("register a route", registering)):
@@ -67,6 +65,15 @@ def routing(*, quick: bool) -> Iterator[Row]:
             taking_turns(blocks, rounds), "many", "few", group="Routes", unit="µs",
             what=f"{what} among {many:,}", beside=f"among {_FEW}",
         )  # fmt: skip
+
+
+def _resolve(table: RoutingTable, bots: list[str], number: int) -> None:
+    table.resolve(bots[number % len(bots)])
+
+
+def _register(table: RoutingTable, number: int) -> None:
+    # A hundred names, so that the small table stays small.
+    table.register("bench", f"new_{number % 100}", _ROUTE)
 
 
 def route_loading(folder: Path, *, quick: bool) -> Iterator[Row]:
