@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 from .adapters.records import Records
 from .adapters.storage_errors import DuplicateIntentError, StaleOperationError, StorageError
@@ -22,6 +23,7 @@ from .domain.calls import CallFailedError, Effect, Failure, FailureKind, Reply, 
 from .domain.flows import Settlement, UncleanError
 from .domain.leases import blocks_a_retry, is_held, is_same_run
 from .domain.outcomes import effect_of, may_retry
+from .domain.reconciliation import attempt_of, is_half_built
 from .domain.refresh import refreshed
 from .domain.verification import verify
 from .errors import (
@@ -38,7 +40,7 @@ from .errors import (
 from .operation import Operation, State
 from .receipt import Receipt
 from .reconciler import ABSENCE_PROVEN_AFTER_MS, Reconciler
-from .run import Run, failed, recorded_outcome, replied, undecided
+from .run import Run, failed, is_spent, recorded_outcome, replied, undecided
 from .sender import CLOCK_SKEW_MS, RESEND_WINDOW_MS, Gateway, Sender, Surroundings
 from .settler import Settler, error_of
 
@@ -101,30 +103,45 @@ class Engine:
         if existing is not None:
             return self._continue(existing, wanted)
         if keyed and self._records.is_spilled(wanted.operation_id):
-            return self._drive_without_journal(run, first, wanted)
+            drive = partial(self._drive, run, first)
+            return self._without_journal(run.operation, wanted, drive, is_new=True)
         return self._drive(run, first)
 
-    def _drive_without_journal(self, run: Run, first: StripeCall, wanted: Operation) -> Receipt:
-        """Go on with the database away: Stripe is asked first what came of this key before.
+    def _without_journal(
+        self, here: Operation, wanted: Operation, go_on: Callable[[], Receipt], *, is_new: bool
+    ) -> Receipt:
+        """Ask Stripe what came of this key, on whichever host, while the database is away.
 
         Its memory of the step's key covers the first day, and our metadata what came before.
         """
         try:
-            found = self._reconciler.earlier(run.operation)
+            found = self._reconciler.earlier(here)
         except (CallFailedError, StripeUnavailableError):
-            error = refusals.unseen(run.operation)
-            raise self._settler.fail(run.operation, error) from None
-        attempts = [int(item["metadata"].get("sbr_attempt") or 1) for item in found]
-        for item, attempt in zip(found, attempts, strict=True):
-            settlement = refreshed(run.operation, Reply(item))
-            if settlement.state is State.OPEN and wanted.plan.kind == "price":
-                # Half-built: the same attempt goes on, for Stripe still knows its keys.
-                return self._next_attempt(replace(run.operation, attempt=attempt - 1), wanted)
-            if settlement.state is not State.FAILED:
-                return _replayed(self._settler.accept(run.operation, settlement))
-        if not attempts:
-            return self._drive(run, first)
-        return self._next_attempt(replace(run.operation, attempt=max(attempts)), wanted)
+            raise self._unseen(here, is_new=is_new) from None
+        for item in found:
+            settlement = refreshed(here, Reply(item))
+            if settlement.state is not State.FAILED and not is_half_built(wanted.plan, item):
+                there = replace(here, attempt=attempt_of(item))
+                return _replayed(self._settler.accept(there, settlement))
+        half_built = next((item for item in found if is_half_built(wanted.plan, item)), None)
+        if half_built is not None:
+            # The same attempt goes on while Stripe still knows its keys.
+            if self._around.now_ms() - 1000 * int(half_built["created"]) > RESEND_WINDOW_MS:
+                raise self._unseen(here, is_new=is_new)
+            if is_new or here.state is State.FAILED or here.attempt != attempt_of(half_built):
+                return self._attempt(here, wanted, attempt_of(half_built))
+            return go_on()
+        latest = max(map(attempt_of, found), default=0)
+        if latest > here.attempt or (is_new and latest == here.attempt):
+            return self._attempt(here, wanted, latest + 1)
+        return go_on()
+
+    def _unseen(self, here: Operation, *, is_new: bool) -> BillingError:
+        error = refusals.unseen(here)
+        if is_new:
+            return self._settler.fail(replace(here, steps=()), error)
+        error.money_moved = "unknown" if undecided(here) else "no"
+        return error
 
     # What a business key that is already there means.
 
@@ -136,10 +153,16 @@ class Engine:
             return self._replay_open(existing)
         if existing.state in (State.ROLLED_BACK, State.ROLLING_BACK):
             raise refusals.rolled_back(existing)
-        if existing.state is State.FAILED:
-            return self._next_attempt(existing, wanted)
         if is_held(existing, self._around.now_ms(), self._around.holder(), self._around.is_alive):
             raise refusals.at_work(existing)
+        if self._records.is_spilled(existing.operation_id):
+            again = partial(self._take_up, existing, wanted)
+            return self._without_journal(existing, wanted, again, is_new=False)
+        return self._take_up(existing, wanted)
+
+    def _take_up(self, existing: Operation, wanted: Operation) -> Receipt:
+        if existing.state is State.FAILED:
+            return self._next_attempt(existing, wanted)
         if not self.may_send_again(existing):
             settled = self.settle_by_reading(existing)
             if settled.state is State.FAILED:
@@ -193,9 +216,11 @@ class Engine:
         return receipt
 
     def _next_attempt(self, existing: Operation, wanted: Operation) -> Receipt:
-        run, first = self._prepared(
-            replace(wanted, attempt=existing.attempt + 1, version=existing.version)
-        )
+        # Where Stripe keeps no answer, the keys stay: a host not seen from here may have used them.
+        return self._attempt(existing, wanted, existing.attempt + is_spent(existing))
+
+    def _attempt(self, existing: Operation, wanted: Operation, number: int) -> Receipt:
+        run, first = self._prepared(replace(wanted, attempt=number, version=existing.version))
         self._take(run)
         return self._drive(run, first)
 

@@ -115,6 +115,20 @@ def _unconfirmed(plan: Plan, item: Mapping[str, Any]) -> bool:
     )
 
 
+def attempt_of(item: Mapping[str, Any]) -> int:
+    """Return the number of the attempt that made this object."""
+    return int(item["metadata"].get("sbr_attempt") or 1)
+
+
+def is_half_built(plan: Plan, item: Mapping[str, Any]) -> bool:
+    """Whether a PaymentIntent or invoice is on its way to be paid or removed by its flow."""
+    status = item.get("status")
+    if plan.kind == "price":
+        return status not in ("paid", "void")
+    dead_or_decided = ("succeeded", "processing", "canceled")
+    return plan.kind == "amount" and status not in dead_or_decided and not _unconfirmed(plan, item)
+
+
 def _charge_by_price(operation: Operation) -> Search:
     plan = operation.plan
     effects: list[Settlement] = []

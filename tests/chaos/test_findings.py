@@ -1,0 +1,108 @@
+"""What killed bots and the state machine have shown: each of these once went wrong."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stripe_billing_router import (
+    BillingError,
+    BillingRouter,
+    LedgerUnavailableError,
+    RateLimitedError,
+)
+from stripe_billing_router.operation import State
+from support.mortal import DeadProcess, Moment, World
+from support.platform import BOT, Platform, platform_in
+
+AWAY = "postgresql://nobody@127.0.0.1:9/none"
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[Platform]:
+    with platform_in(tmp_path) as built:
+        yield built
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    built = World()
+    try:
+        yield built
+    finally:
+        built.close()
+
+
+def host(platform: Platform, name: str, **settings: Any) -> BillingRouter:
+    """Return a router of another host, whose files nobody else sees, with the database away."""
+    return platform.another_router(ledger_url=AWAY, ledger_dir=platform.folder / name, **settings)
+
+
+def test_stripe_is_asked_again_after_it_could_not_say_what_came_of_a_key(
+    platform: Platform,
+) -> None:
+    first = platform.router.charge(BOT, 10, idempotency_key="order-1")
+    away = host(platform, "other")
+    platform.sandbox.faults.server_error(method="GET", path="/v1/payment_intents*", times=None)
+    with pytest.raises(LedgerUnavailableError):
+        away.charge(BOT, 10, idempotency_key="order-1")
+    platform.sandbox.faults.clear()
+    again = away.charge(BOT, 10, idempotency_key="order-1")
+    assert platform.sandbox.captured_minor() == 1000
+    assert again.id == first.id
+
+
+def test_a_refused_send_on_one_host_is_no_new_attempt_beside_the_others_payment(
+    platform: Platform,
+) -> None:
+    limited = host(platform, "b")
+    platform.sandbox.faults.rate_limit(method="POST")
+    with pytest.raises(RateLimitedError):
+        limited.charge(BOT, 10, idempotency_key="order-1")
+    platform.sandbox.faults.clear()
+    paid = host(platform, "a").charge(BOT, 10, idempotency_key="order-1")
+    again = limited.charge(BOT, 10, idempotency_key="order-1")
+    assert platform.sandbox.captured_minor() == 1000
+    assert again.id == paid.id
+
+
+def test_a_refused_send_that_the_journal_learns_of_late_does_not_pay_again(world: World) -> None:
+    """One host pays, the other is told to slow down; that one's files come back first."""
+    world.database_away = True
+    paying, limited = world.start_process(host=0), world.start_process(host=1)
+    paid = paying.charge(BOT, 10, idempotency_key="order-1")
+    world.sandbox.faults.server_error(method="GET", path="/v1/payment_intents", times=None)
+    with pytest.raises(BillingError):
+        limited.charge(BOT, 10, idempotency_key="order-1")
+    world.sandbox.faults.clear()
+    world.database_away = False
+    again = world.start_process(host=1).charge(BOT, 10, idempotency_key="order-1")
+    assert world.sandbox.captured_minor() == 1000
+    assert again.id == paid.id
+
+
+def test_what_a_killed_bot_left_half_removed_is_removed_with_the_database_away(
+    world: World,
+) -> None:
+    bot = world.start_process(host=0)
+    # It dies between the decline and the cancellation of the PaymentIntent.
+    world.sandbox.faults.decline()
+    world.process_of(bot).moment = Moment("dies_before", 5)
+    with pytest.raises(DeadProcess):
+        bot.charge(BOT, 10, idempotency_key="order-1")
+    (left,) = world.sandbox.payment_intents.values()
+    assert left["status"] == "requires_payment_method"
+    world.database_away = True
+    away = world.start_process(host=1)
+    with pytest.raises(BillingError):
+        away.charge(BOT, 10, idempotency_key="order-1")
+    world.database_away = False
+    for number in (1, 0):
+        world.start_process(host=number).recover()
+    world.pass_time(30 * 3600)
+    for number in (1, 0):
+        world.start_process(host=number).recover()
+    states = {operation.state for operation in away.records.operations()}
+    intents = {intent["status"] for intent in world.sandbox.payment_intents.values()}
+    assert (states, intents) == ({State.FAILED}, {"canceled"})
