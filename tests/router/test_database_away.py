@@ -83,6 +83,41 @@ def test_an_invoice_that_another_host_left_half_built_is_finished(platform: Plat
     assert platform.sandbox.captured_minor() == 2000
 
 
+def lose_an_invoice(platform: Platform) -> None:
+    faults = platform.sandbox.faults
+    faults.lose_reply(method="POST", path="/v1/invoices/*/finalize", times=50)
+    with pytest.raises(OutcomeUnknownError):
+        host(platform, "a").charge(BOT, idempotency_key="order-1")
+    faults.clear()
+
+
+def test_the_host_that_left_it_half_built_finishes_it_too(platform: Platform) -> None:
+    lose_an_invoice(platform)
+    assert host(platform, "a").charge(BOT, idempotency_key="order-1").paid
+    assert [invoice["status"] for invoice in platform.sandbox.invoices.values()] == ["paid"]
+
+
+def test_what_was_left_half_built_for_a_day_is_not_sent_again(platform: Platform) -> None:
+    lose_an_invoice(platform)
+    router = host(platform, "b")
+    real = router._around.now_ms
+    object.__setattr__(router._around, "now_ms", lambda: real() + 25 * 3600 * 1000)
+    platform.mark()
+    with pytest.raises(LedgerUnavailableError):
+        router.charge(BOT, idempotency_key="order-1")
+    assert [r for r in platform.requests if r.method == "POST"] == []
+
+
+def test_a_retry_of_an_unknown_charge_is_refused_while_stripe_cannot_be_asked(
+    platform: Platform,
+) -> None:
+    lose_an_invoice(platform)
+    platform.sandbox.faults.server_error(method="GET", path="/v1/invoices*", times=50)
+    with pytest.raises(LedgerUnavailableError) as caught:
+        host(platform, "a").charge(BOT, idempotency_key="order-1")
+    assert caught.value.money_moved == "unknown"
+
+
 def test_after_a_decline_elsewhere_it_is_a_new_attempt(platform: Platform) -> None:
     with pytest.raises(PaymentDeclinedError):
         host(platform, "a").charge(

@@ -139,14 +139,13 @@ def test_an_attempt_whose_lease_cannot_be_written_is_not_made(
             BOT, 10, payment_method="pm_card_chargeDeclined", idempotency_key="order-1"
         )
     platform.mark()
-    begin = platform.router.records.begin
+    save = platform.router.records.save
 
-    def begin_then_lose(*arguments: Any, **named: Any) -> Any:
-        existing = begin(*arguments, **named)
+    def lose_then_save(*arguments: Any, **named: Any) -> Any:
         nowhere_to_write(platform)()
-        return existing
+        return save(*arguments, **named)
 
-    monkeypatch.setattr(platform.router.records, "begin", begin_then_lose)
+    monkeypatch.setattr(platform.router.records, "save", lose_then_save)
     with pytest.raises(LedgerUnavailableError):
         platform.router.charge(BOT, 10, idempotency_key="order-1")
     assert platform.requests == []
