@@ -6,8 +6,9 @@ from contextlib import ExitStack
 import pytest
 from hypothesis import Phase, settings
 
+from support.go_toolchain import is_ci
 from support.postgres import PostgresUnavailableError, Server, running_postgres
-from support.stripe_mock import StripeMockUnavailableError, is_ci, running_stripe_mock
+from support.stripe_mock import StripeMockUnavailableError, running_stripe_mock
 
 # For `make mutate`: that a mutant dies is enough, and how small the example could be does not
 # matter. Searching for that takes longer than all else, and remembering it would hide the others.

@@ -5,9 +5,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from support.go_toolchain import is_ci
 from support.killing import Round, play
 from support.postgres import PostgresUnavailableError, Server, running_postgres
-from support.stripe_mock import is_ci
 
 KILLS = 30
 

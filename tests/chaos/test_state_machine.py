@@ -26,9 +26,9 @@ from stripe_billing_router import BillingError, BillingRouter, Receipt
 from stripe_billing_router.adapters.storage_errors import StorageError
 from stripe_billing_router.operation import State
 from support.audit import Audit
+from support.go_toolchain import is_ci
 from support.mortal import DeadProcess, Moment, World
 from support.platform import BOT, OTHER_BOT
-from support.stripe_mock import is_ci
 
 STEPS = 12
 # `make chaos` plays many more.

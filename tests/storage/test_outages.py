@@ -22,9 +22,9 @@ from stripe_billing_router.adapters.storage_errors import (
     StaleOperationError,
 )
 from stripe_billing_router.operation import State
+from support.go_toolchain import is_ci
 from support.postgres import PostgresUnavailableError, Server, running_postgres
 from support.records import Events, freeze, open_records, operation, row
-from support.stripe_mock import is_ci
 
 Switch = Callable[[], object]
 

