@@ -68,7 +68,7 @@ class BillingRouter:
         self._known = KnownObjects(self.settings.customer_cache_s)
         self._around = around = Surroundings(_now_ms, time.sleep, current_process, is_alive)
         self.records = Records(
-            self._ledger_url(),
+            self.settings.database_url.reveal(),
             self.settings.ledger_dir,
             now_ms=_now_ms,
             database_away=self.settings.database_away,
@@ -102,12 +102,6 @@ class BillingRouter:
             lease_s=self.settings.lease_s,
             on_reply=self._known.note,
         )
-
-    def _ledger_url(self) -> str:
-        """Return the database's address: by default one SQLite file beside the spill."""
-        if self.settings.ledger_url is not None:
-            return self.settings.ledger_url.reveal()
-        return f"sqlite:///{self.settings.ledger_dir.resolve() / 'stripe_ledger.db'}"
 
     # Keys.
 

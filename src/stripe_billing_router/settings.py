@@ -123,14 +123,15 @@ class Settings(BaseModel):
     http_client: Any = Field(default=None, exclude=True, repr=False)
 
     def __init__(self, **values: Any) -> None:
-        problems = ""
+        problems: list[tuple[str, str]] = []
         try:
             super().__init__(**values)
         except ValidationError as error:
             problems = _in_plain_words(error)
         if problems:
             # Outside the `except`: pydantic's error holds the values and must not be chained.
-            raise ConfigurationError(problems)
+            told = "; ".join(f"{named(field)}: {why}" if field else why for field, why in problems)
+            raise ConfigurationError(f"settings: {told}", problems=problems)
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:
@@ -141,6 +142,13 @@ class Settings(BaseModel):
             if text or (text is not None and field in _KEPT_WHEN_EMPTY):
                 values[field] = text
         return cls(**{**values, **overrides})
+
+    @property
+    def database_url(self) -> Secret:
+        """The ledger's database: `ledger_url`, else one SQLite file beside the spill."""
+        if self.ledger_url is not None:
+            return self.ledger_url
+        return Secret(f"sqlite:///{self.ledger_dir.resolve() / 'stripe_ledger.db'}")
 
     @field_validator("alert_urls", mode="before")
     @classmethod
@@ -219,9 +227,14 @@ def _parse_address(value: str) -> SplitResult:
     return address._replace(netloc=address.netloc.lower())
 
 
-def _in_plain_words(error: ValidationError) -> str:
-    """Name each setting and what is wrong with it, without any value."""
-    lines = []
+def named(field: str) -> str:
+    """Name a setting for a person, with its variable if it has one."""
+    return f"{field} ({VARIABLES[field]})" if field in VARIABLES else field
+
+
+def _in_plain_words(error: ValidationError) -> list[tuple[str, str]]:
+    """Return each setting and what is wrong with it, without any value."""
+    problems = []
     for problem in error.errors(include_input=False, include_url=False, include_context=False):
         field = str(problem["loc"][0]) if problem["loc"] else ""
         reason = problem["msg"].removeprefix("Value error, ")
@@ -229,6 +242,5 @@ def _in_plain_words(error: ValidationError) -> str:
             reason = "is no setting"
         elif problem["type"] == "is_instance_of":
             reason = "must be text"
-        name = f"{field} ({VARIABLES[field]})" if field in VARIABLES else field
-        lines.append(f"{name}: {reason}" if name else reason)
-    return "settings: " + "; ".join(lines)
+        problems.append((field, reason))
+    return problems

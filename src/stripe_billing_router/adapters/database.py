@@ -58,7 +58,7 @@ class Database:
     def __init__(
         self, url: str, *, seen_file: Path | None = None, lock_wait_s: float = LOCK_WAIT_S
     ) -> None:
-        self._url = _parsed(url)
+        self._url = parsed_url(url)
         self._seen_file = seen_file
         self._lock_wait_s = lock_wait_s
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
@@ -251,7 +251,7 @@ class Database:
         return DatabaseAwayError(message)
 
 
-def _parsed(url: str) -> sa.URL:
+def parsed_url(url: str) -> sa.URL:
     """Return the URL with a driver we know; a relative SQLite path is fixed to this directory."""
     try:
         parsed = sa.make_url(url.replace("postgres://", "postgresql://", 1))

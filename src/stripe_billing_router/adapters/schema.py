@@ -144,16 +144,17 @@ def is_current(connection: sa.Connection) -> bool:
     Raises:
         ConfigurationError: it was made by a newer version of this package.
     """
-    version = _version(connection)
-    if version is not None and version > HEAD:
+    found = version(connection)
+    if found is not None and found > HEAD:
         raise ConfigurationError(
-            f"The ledger's database has schema {version}, this package knows up to {HEAD}: "
+            f"The ledger's database has schema {found}, this package knows up to {HEAD}: "
             "update stripe_billing_router on this host."
         )
-    return version == HEAD
+    return found == HEAD
 
 
-def _version(connection: sa.Connection) -> str | None:
+def version(connection: sa.Connection) -> str | None:
+    """Return what the database says that its schema is; None where it has none of ours."""
     # The catalogue is asked first: in PostgreSQL a failed statement would end the transaction.
     if not sa.inspect(connection).has_table(VERSION_TABLE):
         return None

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from ..router import BillingRouter
     from ..settings import Settings
 
-_DEFAULT_FILE = "stripe_ledger.db"
-
 # A routing file may not be empty; no bot can have this name.
 _NO_BOT = (
     "stripe: {default: {-: {-: {product_id: prod_none, price_id: price_none, "
@@ -53,7 +51,7 @@ def open_records() -> Iterator[Records]:
     settings = load_settings()
     expect_database(settings)
     records = Records(
-        _url(settings),
+        settings.database_url.reveal(),
         settings.ledger_dir,
         now_ms=now_ms,
         database_away=settings.database_away,
@@ -126,18 +124,12 @@ def database_name(settings: Settings) -> str:
     file = _sqlite_file(settings)
     if file is not None:
         return str(file)
-    parts = urlsplit(_url(settings))
+    parts = urlsplit(settings.database_url.reveal())
     return f"the database {parts.path.strip('/')} at {parts.hostname or 'its default host'}"
 
 
-def _url(settings: Settings) -> str:
-    if settings.ledger_url is not None:
-        return settings.ledger_url.reveal()
-    return f"sqlite:///{settings.ledger_dir.resolve() / _DEFAULT_FILE}"
-
-
 def _sqlite_file(settings: Settings) -> Path | None:
-    scheme, _, rest = _url(settings).partition(":///")
+    scheme, _, rest = settings.database_url.reveal().partition(":///")
     return Path(rest.partition("?")[0]).absolute() if scheme.startswith("sqlite") else None
 
 
