@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import copy_context
 from functools import partial
 from typing import Any, Final, Literal
+from urllib.parse import unquote
 
 from stripe_billing_router.errors import ConfigurationError
-from stripe_billing_router.redaction import redact, strip_secrets
+from stripe_billing_router.redaction import MASK, redact, strip_secrets
 from stripe_billing_router.secret import Secret
 
 Severity = Literal["info", "warning", "error", "critical"]
@@ -118,6 +120,42 @@ def _within(seconds: float, work: Callable[[], None]) -> None:
     thread.join(seconds)
 
 
+class _AddressesMasked(logging.Filter):
+    """Take alert addresses out of what Apprise and urllib3 log, since most hold a token.
+
+    The one quotes an address that it cannot use, as an error; both write its path at each delivery.
+    """
+
+    _SHORTEST: Final = 6
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: tuple[Secret, ...] = ()
+
+    def learn(self, url: Secret) -> None:
+        """Mask each part of `url` from now on: any of them may be the token."""
+        # Filters of a logger see only what is logged by it itself; these two are who writes.
+        for name in ("apprise", "urllib3.connectionpool"):
+            logging.getLogger(name).addFilter(self)
+        # Unquoted as well, since what is written is not always what was read.
+        text = f"{url.reveal()} {unquote(url.reveal())}"
+        found = {part for part in re.split(r"[\s/:@?&=#,+]+", text) if len(part) >= self._SHORTEST}
+        parts = {*self._parts, *map(Secret, found)}
+        self._parts = tuple(sorted(parts, key=lambda part: -len(part.reveal())))
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Mask the message; let every record pass."""
+        message = masked = record.getMessage()
+        for part in self._parts:
+            masked = masked.replace(part.reveal(), MASK)
+        if masked != message:
+            record.msg, record.args = masked, ()
+        return True
+
+
+_addresses = _AddressesMasked()
+
+
 def _notifier(urls: Sequence[Secret]) -> Callable[[str, str], bool]:
     """Return a function that sends a title and a body to every address.
 
@@ -134,6 +172,7 @@ def _notifier(urls: Sequence[Secret]) -> Callable[[str, str], bool]:
         ) from None
     people = apprise.Apprise()
     for number, url in enumerate(urls, start=1):
+        _addresses.learn(url)
         if not people.add(url.reveal()):
             # Not repeated: such an address usually holds a token.
             raise ConfigurationError(f"Alert address number {number} is none that Apprise knows.")

@@ -51,10 +51,10 @@ def read_baked_keys(path: Path) -> Mapping[str, Secret] | None:
     try:
         # Asked of the open file, so that it cannot be exchanged between the check and the reading.
         _check_private(os.fstat(descriptor), path)
-        text = os.read(descriptor, _LARGEST + 1)
+        # Parsed where it is read: this frame, which raises below, never holds the text.
+        values = _parse(os.read(descriptor, _LARGEST + 1))
     finally:
         os.close(descriptor)
-    values = _parse(text) if len(text) <= _LARGEST else None
     if values is None:
         raise InvalidKeyError(
             f"{path} is not a module that `stripe-billing-router bake-keys` wrote. "
@@ -80,6 +80,8 @@ def _check_private(status: os.stat_result, path: Path) -> None:
 
 def _parse(text: bytes) -> dict[str, Secret] | None:
     """Return the values of a module of plain assignments, or None if it is anything else."""
+    if len(text) > _LARGEST:
+        return None
     try:
         body = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -108,20 +110,13 @@ def write_baked_keys(
     """
     path = path.absolute()
     _refuse_version_control(path)
-    content = _HEADER + "".join(
-        f"{name} = {value!r}\n"
-        for name, value in (
-            ("SECRET_KEY", secret_key.reveal()),
-            ("PUBLIC_KEY", public_key.reveal()),
-            ("MASTER_ACCOUNT_ID", master_account_id),
-        )
-    )
+    content = _content(secret_key, public_key, master_account_id)
     # In the same folder, so that the renaming is one step, and under a name that git ignores
     # wherever it ignores the real one, should the process be killed in between.
     temporary = path.with_name(f".{secrets.token_hex(8)}{path.name}")
     problem = ""
     try:
-        _write_private(temporary, content.encode())
+        _write_private(temporary, content)
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
@@ -132,12 +127,19 @@ def write_baked_keys(
         raise ConfigurationError(f"The keys cannot be written to {path} ({problem}).")
 
 
-def _write_private(path: Path, content: bytes) -> None:
+def _content(secret_key: Secret, public_key: Secret, master_account_id: str) -> Secret:
+    return Secret(
+        f"{_HEADER}SECRET_KEY = {secret_key.reveal()!r}\n"
+        f"PUBLIC_KEY = {public_key.reveal()!r}\nMASTER_ACCOUNT_ID = {master_account_id!r}\n"
+    )
+
+
+def _write_private(path: Path, content: Secret) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         # Whatever the umask is.
         os.fchmod(file.fileno(), 0o600)
-        file.write(content)
+        file.write(content.reveal().encode())
         file.flush()
         os.fsync(file.fileno())
 

@@ -53,6 +53,10 @@ class _NotConnectedError(Exception):
 
 
 class _MarksConnecting:
+    # Whatever `http.client.HTTPConnection.debuglevel` is: the well-known way to see what a program
+    # sends would print the key.
+    debuglevel = 0
+
     def connect(self) -> None:
         reason = ""
         try:

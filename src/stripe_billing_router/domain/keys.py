@@ -61,18 +61,21 @@ def check_master_account_id(text: str, source: str) -> str:
         MasterAccountError: it is not `acct_` and letters, digits or underscores.
     """
     account = text.strip()
-    if not account:
+    if _ACCOUNT.fullmatch(account):
+        return account
+    is_empty = not account
+    # Not repeated, also by no traceback with locals: whoever mixed up two variables may have put a
+    # key here.
+    del text, account
+    if is_empty:
         raise MasterAccountError(
             f"The master account id from {source} is empty. "
             "Set STRIPE_MASTER_ACCOUNT_ID to the platform's own account, acct_…."
         )
-    if not _ACCOUNT.fullmatch(account):
-        # Not repeated: whoever mixed up two variables may have put a key here.
-        raise MasterAccountError(
-            f"The master account id from {source} is not an account id. "
-            "It must be acct_ followed by letters, digits or underscores."
-        )
-    return account
+    raise MasterAccountError(
+        f"The master account id from {source} is not an account id. "
+        "It must be acct_ followed by letters, digits or underscores."
+    )
 
 
 def fingerprint(secret: Secret) -> str:
@@ -81,17 +84,25 @@ def fingerprint(secret: Secret) -> str:
 
 
 def _check(value: Secret, kind: str, prefixes: tuple[str, ...], source: str) -> Secret:
-    # A file read into a variable ends in a newline. Sent as it is, it would break the header, and
-    # a client's complaint about that would show the whole key.
-    text = value.reveal().strip()
-    refusal = _refusal(text, prefixes)
+    stripped, refusal = _judged(value, prefixes)
     if refusal:
         wanted = " or ".join(f"{prefix}…" for prefix in prefixes)
         raise InvalidKeyError(
             f"The {kind} from {source} {refusal}. Put the live {kind} there ({wanted}); "
             "no other source was tried instead, so that no wrong account is charged."
         )
-    return Secret(text)
+    return stripped
+
+
+def _judged(value: Secret, prefixes: tuple[str, ...]) -> tuple[Secret, str | None]:
+    """Return the key without blanks around it, and why it is refused.
+
+    Nothing is raised where the text is a local: tracebacks with locals would show it.
+    """
+    # A file read into a variable ends in a newline. Sent as it is, it would break the header, and
+    # a client's complaint about that would show the whole key.
+    text = value.reveal().strip()
+    return Secret(text), _refusal(text, prefixes)
 
 
 def _refusal(text: str, prefixes: tuple[str, ...]) -> str | None:
