@@ -1,6 +1,6 @@
 """What killed bots and the state machine have shown: each of these once went wrong."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from stripe_billing_router import (
     BillingRouter,
     LedgerUnavailableError,
     RateLimitedError,
+    Receipt,
 )
 from stripe_billing_router.operation import State
 from support.mortal import DeadProcess, Moment, World
@@ -106,3 +107,23 @@ def test_what_a_killed_bot_left_half_removed_is_removed_with_the_database_away(
     states = {operation.state for operation in away.records.operations()}
     intents = {intent["status"] for intent in world.sandbox.payment_intents.values()}
     assert (states, intents) == ({State.FAILED}, {"canceled"})
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda bot: bot.create_checkout_session(
+            BOT, {"success_url": "https://shop.example"}, idempotency_key="order-1"
+        ),
+        lambda bot: bot.create_customer(BOT, {"email": "n@e.example"}, idempotency_key="order-1"),
+    ],
+)
+def test_what_takes_no_money_itself_is_made_once_too(
+    world: World, make: Callable[[BillingRouter], Receipt]
+) -> None:
+    """Two pages for one order, and the customer may pay on both."""
+    made = make(world.start_process())
+    world.database_away = True
+    world.pass_time(25 * 3600)  # Stripe has forgotten the step's key.
+    again = make(world.start_process())
+    assert (again.id, again.replayed) == (made.id, True)

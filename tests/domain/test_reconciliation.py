@@ -106,7 +106,7 @@ class TestSearch:
 
 
 class TestEarlier:
-    """With the journal away, Stripe is asked what this business key has paid for, ever."""
+    """With the journal away, Stripe is asked what this business key has made, ever."""
 
     @pytest.mark.parametrize(
         ("kind", "method", "filters"),
@@ -115,9 +115,10 @@ class TestEarlier:
             ("price", "invoices.list", {}),
             ("subscription", "subscriptions.list",
              {"status": "all", "expand": ["data.latest_invoice"]}),
+            ("checkout", "checkout.sessions.list", {}),
         ],
     )  # fmt: skip
-    def test_whatever_may_have_taken_money_is_looked_for_from_the_beginning(
+    def test_it_is_looked_for_from_the_beginning(
         self, kind: str, method: str, filters: dict[str, Any]
     ) -> None:
         call = StripeCall("find.0", method, {"limit": 100, "customer": "cus_1", **filters})
@@ -129,9 +130,14 @@ class TestEarlier:
         operation = lost("refund", payment_id="pi_1")
         assert play(find_earlier(operation), (call, listed(ours("re_1")))) == [ours("re_1")]
 
-    @pytest.mark.parametrize("kind", ["checkout", "customer", "balance"])
-    def test_what_takes_no_money_is_not(self, kind: str) -> None:
-        assert play(find_earlier(lost(kind))) == []
+    @pytest.mark.parametrize("params", [{}, {"email": "new@example.com"}])
+    def test_customers_are_looked_for_by_their_email(self, params: dict[str, str]) -> None:
+        call = StripeCall("find.0", "customers.list", {"limit": 100, **params})
+        operation = lost("customer", params={**params, "name": "New"})
+        assert play(find_earlier(operation), (call, listed(ours("cus_2")))) == [ours("cus_2")]
+
+    def test_a_balance_makes_nothing(self) -> None:
+        assert play(find_earlier(lost("balance"))) == []
 
 
 class TestChargeByAmount:

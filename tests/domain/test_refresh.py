@@ -49,6 +49,8 @@ def test_nothing_else_is(object_: str | None) -> None:
         ),
         ({"object": "subscription", "status": "active", "latest_invoice": "in_1"}, 0,
          "subscription"),
+        ({"object": "checkout.session", "payment_status": "paid", "amount_total": 500}, 500,
+         "checkout_session"),
     ],
 )  # fmt: skip
 def test_each_object_is_judged_by_its_kind_as_it_stands_now(
@@ -60,3 +62,8 @@ def test_each_object_is_judged_by_its_kind_as_it_stands_now(
     assert (done.amount_minor, done.currency) == (amount_minor, "usd")
     assert done.user_email == "route@example.com"
     assert done.reply is reply
+
+
+def test_a_customer_is_there_and_takes_nothing() -> None:
+    done = refreshed(holding("customer"), Reply({"object": "customer", "id": "cus_1"}))
+    assert (done.state, done.paid, done.action_type) == (State.SUCCEEDED, False, "customer")

@@ -28,6 +28,16 @@ from .setup import checkout_settlement, customer_settlement, subscription_settle
 _LOOK_BACK_S: Final = 7 * 24 * 3600
 _MOST_PAGES: Final = 1000
 
+# Where what a kind of plan makes is listed; a balance makes nothing.
+_LISTS: Final = {
+    "amount": "payment_intents.list",
+    "price": "invoices.list",
+    "subscription": "subscriptions.list",
+    "refund": "refunds.list",
+    "checkout": "checkout.sessions.list",
+    "customer": "customers.list",
+}
+
 Search = Generator[StripeCall, Reply, Settlement | None]
 
 
@@ -51,20 +61,18 @@ def reconcile(operation: Operation) -> Search:
 def find_earlier(operation: Operation) -> Generator[StripeCall, Reply, list[dict[str, Any]]]:
     """Find what another host, or an earlier process, made for the same business key, ever.
 
-    For when the journal cannot be asked. Only what may have taken money is looked for.
+    For when the journal cannot be asked.
     """
     plan = operation.plan
+    filters: dict[str, Any] = {"customer": plan.customer_id}
     if plan.kind == "refund":
-        return (yield from _find(operation, "refunds.list", since=False, **(yield from _of(plan))))
-    method = {
-        "amount": "payment_intents.list",
-        "price": "invoices.list",
-        "subscription": "subscriptions.list",
-    }.get(plan.kind)
-    if method is None:
-        return []
-    extra = {"status": "all", "expand": ["data.latest_invoice"]} if "subs" in method else {}
-    return (yield from _find(operation, method, since=False, customer=plan.customer_id, **extra))
+        filters = yield from _of(plan)
+    elif plan.kind == "customer":
+        filters = {"email": plan.params.get("email")}
+    elif plan.kind == "subscription":
+        filters |= {"status": "all", "expand": ["data.latest_invoice"]}
+    method = _LISTS.get(plan.kind)
+    return (yield from _find(operation, method, since=False, **filters)) if method else []
 
 
 def _find(

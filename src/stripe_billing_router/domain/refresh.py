@@ -9,7 +9,7 @@ from .calls import Reply, StripeCall
 from .charges import invoice_settlement, payment_intent_settlement
 from .flows import Settlement, expanded
 from .refunds import refund_settlement
-from .setup import subscription_settlement
+from .setup import checkout_settlement, customer_settlement, subscription_settlement
 
 
 def refresh_call(operation: Operation) -> StripeCall | None:
@@ -34,4 +34,8 @@ def refreshed(operation: Operation, reply: Reply) -> Settlement:
         return refund_settlement(reply, email)
     if kind == "subscription":
         return subscription_settlement(reply, expanded(reply.body.get("latest_invoice")), email)
+    if kind == "checkout.session":
+        return checkout_settlement(reply, email)
+    if kind == "customer":
+        return customer_settlement(reply)
     return payment_intent_settlement(reply, email)
