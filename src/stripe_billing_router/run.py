@@ -121,8 +121,12 @@ class Run:
 
     @property
     def wrote(self) -> bool:
-        """Whether any write of this run was answered with success."""
-        return any(record.reply is not None and _writes(record) for record in self.operation.steps)
+        """Whether any write of this run made something, if only what a decline leaves behind."""
+        return any(
+            record.reply is not None or (record.failure or {}).get("objects")
+            for record in self.operation.steps
+            if _writes(record)
+        )
 
     @property
     def undecided(self) -> bool:

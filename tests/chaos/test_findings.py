@@ -10,6 +10,7 @@ from stripe_billing_router import (
     BillingError,
     BillingRouter,
     LedgerUnavailableError,
+    OutcomeUnknownError,
     RateLimitedError,
     Receipt,
 )
@@ -127,3 +128,18 @@ def test_what_takes_no_money_itself_is_made_once_too(
     world.pass_time(25 * 3600)  # Stripe has forgotten the step's key.
     again = make(world.start_process())
     assert (again.id, again.replayed) == (made.id, True)
+
+
+def test_what_a_decline_left_is_removed_though_the_key_cannot_be_proven_meanwhile(
+    world: World,
+) -> None:
+    world.sandbox.faults.decline()
+    world.sandbox.faults.server_error(method="GET", path="/v1/payment_intents/*", times=None)
+    with pytest.raises(OutcomeUnknownError):
+        world.start_process().charge(BOT, 10, idempotency_key="order-1")
+    world.sandbox.faults.server_error(method="GET", path="/v1/account", times=None)
+    world.start_process().recover()
+    world.sandbox.faults.clear()
+    world.start_process().recover()
+    (left,) = world.sandbox.payment_intents.values()
+    assert left["status"] == "canceled"
