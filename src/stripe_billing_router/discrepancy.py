@@ -121,12 +121,14 @@ class Discrepancies:
     def taken_up(self, operation: Operation, stored: Operation) -> None:
         """Tell of an outcome that came after another process had settled the operation.
 
-        The same object is what both saw. Another one, or one that the other did not find, is an
-        effect without a row: a person must look.
+        The same object is what both saw, and so is one that the other has reversed. Another one,
+        or one that the other did not find, is an effect without a row: a person must look.
         """
         late = operation.result.body.get("id") if operation.result else None
-        known = stored.result.body.get("id") if stored.result else None
-        if late is None or late == known or stored.state is State.PENDING:
+        known = {stored.result.body.get("id")} if stored.result else set()
+        if stored.state in (State.ROLLING_BACK, State.ROLLED_BACK):
+            known = {target for _, target in reversible(stored.steps, stored.operation_id)}
+        if late is None or late in known or stored.state is State.PENDING:
             log.warning("operation %s was taken up elsewhere", operation.operation_id)
             return
         self._alert(

@@ -46,7 +46,9 @@ class Settler:
         """Commit what Stripe accepted; return its receipt, or raise where it had no effect."""
         if settlement.state is State.FAILED:
             raise self.fail(operation, refusals.ended(operation, settlement.reply.body))
-        self.accept(operation, settlement)
+        stored = self.accept(operation, settlement)
+        if stored.state in (State.ROLLING_BACK, State.ROLLED_BACK):
+            raise refusals.rolled_back(stored)  # by another process, which saw a mismatch
         result = result_of(settlement)
         return operation.receipt_from(result, body=settlement.reply.body, replayed=False)
 

@@ -10,6 +10,7 @@ from stripe_billing_router import (
     BillingError,
     BillingRouter,
     LedgerUnavailableError,
+    OperationRolledBackError,
     OutcomeUnknownError,
     RateLimitedError,
     Receipt,
@@ -143,3 +144,29 @@ def test_what_a_decline_left_is_removed_though_the_key_cannot_be_proven_meanwhil
     world.start_process().recover()
     (left,) = world.sandbox.payment_intents.values()
     assert left["status"] == "canceled"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda bot: bot.charge(BOT, 10, idempotency_key="order-1"),
+        lambda bot: bot.create_customer(BOT, {"email": "n@e.example"}, idempotency_key="order-1"),
+    ],
+)
+def test_what_another_process_has_reversed_meanwhile_is_no_success(
+    world: World, make: Callable[[BillingRouter], Receipt]
+) -> None:
+    """A bot stands still before its request; `recover` sends it, and sees a foreign account."""
+    slow = world.start_process()
+    slow.charge(BOT, 5)  # What is read of key and customer is known.
+    world.sandbox.faults.foreign_account("acct_other", method="POST")
+
+    def meanwhile() -> None:
+        world.pass_time(31)
+        world.start_process(host=1).recover()
+
+    world.meanwhile = meanwhile
+    world.process_of(slow).moment = Moment("waits_before", 1)
+    with pytest.raises(OperationRolledBackError):
+        make(slow)
+    assert [kind for kind, _ in world.alerts] == ["critical_discrepancy"]
