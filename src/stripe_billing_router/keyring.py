@@ -1,22 +1,51 @@
-"""Holds the Stripe keys, and lets nobody use one that is not proven to be the master account's."""
+"""Holds the Stripe keys, keeps them good, and lets nobody use one that is not proven.
+
+A key is proven when `GET /v1/account` has shown that it is the master account's. Keys from Vault
+are read again every few minutes, and at once when Stripe refuses them (401): then a newer key goes
+under the operations at work, and the step that was refused is sent again as it was.
+"""
 
 from __future__ import annotations
 
-import threading
+import copy
+import logging
+import math
+import time
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
 
-from .adapters.keys import Keys
-from .domain.calls import CallFailedError, Failure, FailureKind, StripeCall
+from .adapters.alerts import Alerts
+from .adapters.keys import Keys, KeySources, SourceAwayError
+from .deadline import remaining_s
+from .domain.calls import CallFailedError, FailureKind, Reply, StripeCall
 from .errors import (
     BillingError,
+    ConfigurationError,
     InvalidKeyError,
     KeyAccountMismatchError,
     MasterAccountError,
-    StripeUnavailableError,
 )
+from .key_keeper import Keeper, Turn
+from .key_proof import prove
 from .secret import Secret
 from .sender import Gateway
+
+# However many operations find their key refused, the source is asked no more often than this.
+_PAUSE_S: Final = 1.0
+
+# How often it is asked while it cannot be reached or has no usable key.
+_RETRY_S: Final = 15.0
+
+# How many newer keys one request tries, should they be rolled one right after the other.
+_MOST_ROLLS: Final = 3
+
+# Conditions that last, each told once.
+_AWAY, _BAD, _REFUSED, _ENDING = (
+    "key_source_unreachable", "key_source_refuses", "new_key_refused", "vault_token_ending",
+)  # fmt: skip
+
+log = logging.getLogger(__name__)
 
 
 class ClosableGateway(Gateway, Protocol):
@@ -26,30 +55,53 @@ class ClosableGateway(Gateway, Protocol):
         """Close them."""
 
 
-_PROOF = StripeCall("account", "accounts.retrieve_current")
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The keys in use; replaced whole, so that readers need no lock."""
+
+    keys: Keys
+    gateway: ClosableGateway
+    confirmed_s: float  # when their source last had them, by the monotonic clock
+    proven_in: int | None = None  # the round of proofs in which the key was proven
 
 
 class Keyring:
-    """One set of keys at a time, read on first use, proven before the first operation with it."""
+    """One set of keys at a time: read on first use, proven before the first operation with it.
+
+    One thread at a time reads; others go on with what is held while that is good.
+
+    Args:
+        refresh_s: how often keys from Vault are read again, by a thread of the ring's own.
+        stale_after_s: how long they may be used while Vault does not confirm them.
+    """
 
     def __init__(
-        self, read_keys: Callable[[], Keys], open_gateway: Callable[[Secret], ClosableGateway]
+        self,
+        sources: KeySources,
+        open_gateway: Callable[[Secret], ClosableGateway],
+        alerts: Alerts,
+        *,
+        refresh_s: float,
+        stale_after_s: float,
     ) -> None:
-        self._read_keys = read_keys
+        self._sources = sources
         self._open_gateway = open_gateway
-        self._lock = threading.RLock()
-        self._keys: Keys | None = None
-        self._gateway: ClosableGateway | None = None
-        self._proven = False
+        self._alerts = alerts
+        self._refresh_s = refresh_s
+        self._stale_after_s = stale_after_s
+        self._held: _Held | None = None
+        self._account: str | None = None
+        # What is wrong with what the source has now; no operation begins until it is corrected.
+        self._refusal: ConfigurationError | None = None
+        self._read_s = -math.inf
+        self._round = 0
+        self._turn = Turn()
+        self._keeper = Keeper(self)
 
     @property
     def keys(self) -> Keys:
         """The keys in use. Raises `ConfigurationError` where there are none to be had."""
-        if self._keys is None:
-            with self._lock:
-                if self._keys is None:
-                    self._keys = self._read_keys()
-        return self._keys
+        return self._usable().keys
 
     def proven_gateway(self) -> Gateway:
         """Return the way to Stripe, after `GET /v1/account` has shown whose key it is.
@@ -57,70 +109,240 @@ class Keyring:
         Raises `KeyAccountMismatchError`, `MasterAccountError`, `InvalidKeyError` or
         `StripeUnavailableError`; nothing else was sent then.
         """
-        gateway = self._gateway
-        if gateway is not None and self._proven:
-            return gateway
-        with self._lock:
-            if self._gateway is None:
-                self._gateway = self._open_gateway(self.keys.secret)
-            if not self._proven:
-                self._prove()
-                self._proven = True
-            return self._gateway
+        held = self._usable()
+        while held.proven_in != self._round:
+            self._turn.take("prove", self._prove_held)
+            held = self._usable()
+        return _RenewingGateway(held.gateway, self._instead_of)
 
     def distrust(self) -> None:
         """Have the key proven again before its next use by any bot."""
-        self._proven = False
+        self._round += 1
+
+    def refresh(self) -> None:
+        """Read the keys again; whatever that comes to is kept and told, and not raised."""
+        self._turn.take("renew", self._renew)
+
+    def refresh_in_s(self) -> float:
+        """Return in how many seconds that should be done next."""
+        held = self._held
+        is_good = (
+            held is not None
+            and not held.keys.passed_over
+            and self._refusal is None
+            and held.confirmed_s >= self._read_s
+        )
+        wait_s = self._refresh_s if is_good else min(self._refresh_s, _RETRY_S)
+        return max(min(wait_s, self._sources.due_in_s()), _PAUSE_S)
 
     def close(self) -> None:
-        """Close the connections to Stripe; the next use opens them again."""
-        with self._lock:
-            gateway, self._gateway, self._proven = self._gateway, None, False
-        if gateway is not None:
-            gateway.close()
+        """End the thread and close the connections to Stripe; the next use begins anew."""
+        self._keeper.stop()
+        held, self._held, self._account = self._held, None, None
+        if held is not None:
+            held.gateway.close()
 
-    def _prove(self) -> None:
-        """Compare the key's account with the master account; a 401 is worth one re-read."""
-        answer = self._ask()
-        if isinstance(answer, Failure) and answer.kind is FailureKind.AUTHENTICATION:
-            refused, self._keys = self._gateway, self._read_keys()
-            self._gateway = self._open_gateway(self._keys.secret)
-            if refused is not None:
-                refused.close()
-            answer = self._ask()
-        if isinstance(answer, Failure):
-            raise _unproven(answer, self.keys.source)
-        if answer != self.keys.master_account_id:
-            raise KeyAccountMismatchError(
-                f"the key from {self.keys.source} belongs to {answer}, and the master account is "
-                f"{self.keys.master_account_id}; it was refused before any other request. Put the "
-                "master account's key there",
-                foreign_account=answer,
+    # What is held.
+
+    def _usable(self) -> _Held:
+        held = self._held
+        while held is None or self._refusal is not None or self._is_stale(held):
+            self._turn.take("read", self._read)
+            held = self._held
+        if self._sources.can_change:
+            self._keeper.ensure_running()
+        return held
+
+    def _is_stale(self, held: _Held) -> bool:
+        if not self._sources.can_change:
+            return False
+        return time.monotonic() - held.confirmed_s > self._stale_after_s
+
+    def _read(self) -> None:
+        """Have usable keys, or raise why there are none."""
+        held = self._held
+        if held is None or self._is_stale(held):
+            self._read_s = time.monotonic()
+            keys = self._sources.read()
+            self._refuse_another_account(keys)
+            self._refusal = None
+            self._tell_of_source(keys)
+            self._account = keys.master_account_id
+            self._held = _Held(keys, self._open_gateway(keys.secret), time.monotonic())
+        elif self._refusal is not None:
+            if time.monotonic() - self._read_s > _PAUSE_S:
+                self._renew()
+            if self._refusal is not None:
+                raise copy.copy(self._refusal)
+
+    def _prove_held(self) -> None:
+        held = self._held
+        if held is None or held.proven_in == self._round:
+            return
+        this_round = self._round
+        try:
+            prove(held.gateway, held.keys)
+        except InvalidKeyError as error:
+            refused = error
+        else:
+            self._held = replace(held, proven_in=this_round)
+            return
+        # It may have been rolled: worth one more reading.
+        newer = self._read_again()
+        if self._refusal is not None:
+            raise copy.copy(self._refusal)
+        if newer is None:
+            raise refused
+        self._adopt(newer)
+
+    # What replaces it.
+
+    def _instead_of(self, refused: Gateway) -> Gateway | None:
+        """Return the way to Stripe with a newer key than one that was refused; None without."""
+        try:
+            self._turn.take("replace", lambda: self._replace(refused))
+        except BillingError:
+            return None
+        held = self._held
+        return None if held is None else held.gateway
+
+    def _replace(self, refused: Gateway) -> None:
+        for _ in range(_MOST_ROLLS):
+            if self._held is None or self._held.gateway is not refused:
+                return
+            wait_s = max(0.0, self._read_s + _PAUSE_S - time.monotonic())
+            left_s = remaining_s()
+            if left_s is not None and wait_s > left_s:
+                break
+            time.sleep(wait_s)
+            if not self._renew():
+                break
+        if self._held is not None and self._held.gateway is refused:
+            self.distrust()
+            raise InvalidKeyError("Stripe refuses the key (401), and there is no newer one")
+
+    def _renew(self) -> bool:
+        """Read the keys again and use what is new; say whether it is worth doing at once again."""
+        newer = None if self._held is None else self._read_again()
+        if newer is None:
+            return False
+        try:
+            self._adopt(newer)
+        except BillingError as error:
+            problem = error
+        else:
+            return True
+        if not problem.retryable:
+            self._alerts.send(
+                _REFUSED,
+                "critical" if isinstance(problem, KeyAccountMismatchError) else "error",
+                f"New keys were found and are not used: {problem.message}. Those before them stay "
+                "in use.",
+                once_key=_REFUSED,
+            )
+        return isinstance(problem, InvalidKeyError)
+
+    def _read_again(self) -> Keys | None:
+        """Return other keys than those held, if the source has others now."""
+        held, self._read_s = self._held, time.monotonic()
+        try:
+            keys = self._sources.read_again()
+        except SourceAwayError as away:
+            self._alerts.send(
+                _AWAY,
+                "error",
+                f"{away}. The Stripe keys that are held stay in use for "
+                f"{self._stale_after_s / 3600:g} h after they were last confirmed.",
+                once_key=_AWAY,
+            )
+            return None
+        except ConfigurationError as bad:
+            self._refusal = bad
+            self._alerts.send(
+                _BAD, "critical", f"{bad.message} No operation begins until then.", once_key=_BAD
+            )
+            return None
+        self._refusal = None
+        self._tell_of_source(keys)
+        same = held is not None and (keys.secret, keys.master_account_id) == (
+            held.keys.secret,
+            held.keys.master_account_id,
+        )
+        if held is None or not same:
+            return keys
+        self._alerts.over(_REFUSED)
+        self._held = replace(held, keys=keys, confirmed_s=time.monotonic())
+        return None
+
+    def _adopt(self, keys: Keys) -> None:
+        """Use other keys from now on, if they are proven; raise why not, otherwise."""
+        self._refuse_another_account(keys)
+        this_round, gateway = self._round, self._open_gateway(keys.secret)
+        prove(gateway, keys)
+        # The connections of the one before end with the operations that still use them.
+        self._held = _Held(keys, gateway, time.monotonic(), this_round)
+        self._alerts.over(_REFUSED)
+        log.info("the Stripe key from %s was replaced by a newer one", keys.source)
+
+    def _refuse_another_account(self, keys: Keys) -> None:
+        if self._account not in (None, keys.master_account_id):
+            raise MasterAccountError(
+                f"{keys.source} now names {keys.master_account_id} as the master account instead "
+                f"of {self._account}; operations under way belong to the one before. Start anew to "
+                "change it"
             )
 
-    def _ask(self) -> str | Failure:
-        assert self._gateway is not None, "the gateway is opened before it is asked"
+    def _tell_of_source(self, keys: Keys) -> None:
+        if keys.passed_over:
+            self._alerts.send(
+                _AWAY,
+                "error",
+                f"{keys.passed_over}. The Stripe keys from {keys.source} are used instead.",
+                {"source": keys.source},
+                once_key=_AWAY,
+            )
+            return
+        for condition in (_AWAY, _BAD):
+            self._alerts.over(condition)
+        ends_in_s = self._sources.login_ends_in_s()
+        if ends_in_s is None:
+            self._alerts.over(_ENDING)
+            return
+        self._alerts.send(
+            _ENDING,
+            "error",
+            f"The token for {keys.source} ends in {max(ends_in_s, 0):.0f} s and cannot be renewed: "
+            "the Stripe keys cannot be read after that. Hand in a new one.",
+            once_key=_ENDING,
+        )
+
+
+class _RenewingGateway:
+    """The way to Stripe for one step: a key that is refused is replaced, and the step sent again.
+
+    A 401 is answered before anything is executed, so the same idempotency key is still unused.
+    """
+
+    def __init__(self, gateway: Gateway, instead_of: Callable[[Gateway], Gateway | None]) -> None:
+        self._gateway = gateway
+        self._instead_of = instead_of
+
+    def send(self, call: StripeCall, *, idempotency_key: str | None) -> Reply:
+        outcome = self._sent(call, idempotency_key)
+        for _ in range(_MOST_ROLLS):
+            if isinstance(outcome, Reply) or outcome.failure.kind is not FailureKind.AUTHENTICATION:
+                break
+            newer = self._instead_of(self._gateway)
+            if newer is None:
+                break
+            self._gateway = newer
+            outcome = self._sent(call, idempotency_key)
+        if isinstance(outcome, Reply):
+            return outcome
+        raise outcome
+
+    def _sent(self, call: StripeCall, idempotency_key: str | None) -> Reply | CallFailedError:
         try:
-            return str(self._gateway.send(_PROOF, idempotency_key=None).body.get("id"))
+            return self._gateway.send(call, idempotency_key=idempotency_key)
         except CallFailedError as failed:
-            return failed.failure
-
-
-def _unproven(failure: Failure, source: str) -> BillingError:
-    if failure.kind is FailureKind.AUTHENTICATION:
-        return InvalidKeyError(
-            f"Stripe refuses the key from {source} (401); put a valid key there",
-            request_id=failure.request_id,
-        )
-    if failure.kind is FailureKind.PERMISSION:
-        return MasterAccountError(
-            f"the key from {source} may not read its own account (403), so the master account "
-            "cannot be proven; give the restricted key the permission to read the account",
-            request_id=failure.request_id,
-        )
-    return StripeUnavailableError(
-        f"the key's account could not be read ({failure.kind}), so the key is not proven; nothing "
-        "else was sent, try again later",
-        request_id=failure.request_id,
-        http_status=failure.http_status,
-    )
+            return failed

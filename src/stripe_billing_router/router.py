@@ -9,7 +9,7 @@ from typing import Any
 
 from . import billing_logger
 from .adapters.alerts import Alerts, Sink
-from .adapters.keys import Keys, resolve_keys
+from .adapters.keys import KeySources
 from .adapters.processes import current_process, is_alive
 from .adapters.records import Records
 from .adapters.routing_file import load_routes
@@ -41,7 +41,7 @@ from .reconciler import Reconciler
 from .recovery import Progress, Recovery, RecoveryReport
 from .redaction import redact
 from .rollback_manager import RollbackHook, RollbackManager
-from .secret import Secret
+from .secret import Secret, wrapped
 from .sender import Sender, Surroundings
 from .settings import Settings
 from .settler import Settler
@@ -60,6 +60,7 @@ class BillingRouter:
     """
 
     def __init__(self, **settings: Any) -> None:
+        settings = wrapped(settings)
         self.settings = Settings.load(**settings)
         self._table = RoutingTable()
         self._table.replace_all(load_routes(self.settings.routing_config))
@@ -68,13 +69,19 @@ class BillingRouter:
         self._known = KnownObjects(self.settings.customer_cache_s)
         self._around = around = Surroundings(_now_ms, time.sleep, current_process, is_alive)
         self.records = Records(
-            self.settings.database_url.reveal(),
+            self.settings.database_url,
             self.settings.ledger_dir,
             now_ms=_now_ms,
             database_away=self.settings.database_away,
             on_event=self._alerts.send,
         )
-        self._keyring = Keyring(self._read_keys, self._open_gateway)
+        self._keyring = Keyring(
+            KeySources(self.settings),
+            self._open_gateway,
+            self._alerts,
+            refresh_s=self.settings.key_refresh_s,
+            stale_after_s=self.settings.key_stale_after_s,
+        )
         sender = Sender(around)
         self.rollback_manager = RollbackManager(records=self.records, sender=sender, around=around)
         self._discrepancies = Discrepancies(
@@ -104,9 +111,6 @@ class BillingRouter:
         )
 
     # Keys.
-
-    def _read_keys(self) -> Keys:
-        return resolve_keys(self.settings, self._alerts.send)
 
     def _open_gateway(self, secret: Secret) -> StripeGateway:
         return StripeGateway(

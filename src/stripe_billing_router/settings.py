@@ -21,8 +21,9 @@ from pydantic import (
     model_validator,
 )
 
-from .errors import ConfigurationError
-from .secret import MASK, Secret
+from .errors import ConfigurationError, MasterAccountError
+from .redaction import holds_secret
+from .secret import MASK, Secret, wrapped
 
 STRIPE_API: Final = "https://api.stripe.com"
 
@@ -68,6 +69,13 @@ SecretText = Annotated[
     BeforeValidator(_as_secret),
     PlainSerializer(lambda _secret: MASK, return_type=str, when_used="json"),
 ]
+
+_SECRET_FIELDS: Final = frozenset(
+    {
+        "secret_key", "public_key", "ledger_url", "alert_urls", "vault_token", "vault_role_id",
+        "vault_secret_id",
+    }
+)  # fmt: skip
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -117,12 +125,18 @@ class Settings(BaseModel):
     # The longest silence while waiting for an answer, and the longest that one call may take.
     read_timeout_s: Seconds = 15.0
     call_timeout_s: Seconds = 18.0
+    # How often keys are read from Vault again, and how long they may be used while it cannot be
+    # reached: an outage over a night must not stop payments, and what Stripe refuses is replaced
+    # at once whatever these say.
+    key_refresh_s: Seconds = 300.0
+    key_stale_after_s: Seconds = 24 * 3600.0
     # None: `_baked_keys.py` in the package's own folder, if it was generated there.
     baked_keys_file: Path | None = None
     # A `stripe.HTTPClient` to use instead of the pooled transport: the sandbox, or a test's.
     http_client: Any = Field(default=None, exclude=True, repr=False)
 
     def __init__(self, **values: Any) -> None:
+        values = wrapped(values)
         problems: list[tuple[str, str]] = []
         try:
             super().__init__(**values)
@@ -131,17 +145,29 @@ class Settings(BaseModel):
         if problems:
             # Outside the `except`: pydantic's error holds the values and must not be chained.
             told = "; ".join(f"{named(field)}: {why}" if field else why for field, why in problems)
-            raise ConfigurationError(f"settings: {told}", problems=problems)
+            fields = {field for field, _ in problems}
+            kind = MasterAccountError if fields == {"master_account_id"} else ConfigurationError
+            raise kind(f"settings: {told}", problems=problems)
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:
         """Read the environment; `overrides`, by field name, win over it."""
-        values: dict[str, Any] = {}
-        for field, variable in VARIABLES.items():
-            text = os.environ.get(variable)
-            if text or (text is not None and field in _KEPT_WHEN_EMPTY):
-                values[field] = text
-        return cls(**{**values, **overrides})
+        overrides = wrapped(overrides)
+        return cls(**{**_environment(), **overrides})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unwrapped(cls, values: Any) -> Any:
+        """Give each field that is no secret its text, unless that is a key or a token."""
+        if not isinstance(values, Mapping):
+            return values
+        return {
+            name: value.reveal()
+            if isinstance(value, Secret)
+            and (name == "alert_urls" or (name not in _SECRET_FIELDS and not _is_misplaced(value)))
+            else value
+            for name, value in values.items()
+        }
 
     @property
     def database_url(self) -> Secret:
@@ -188,10 +214,28 @@ class Settings(BaseModel):
     def _bounds_fit(self) -> Self:
         if self.call_timeout_s < self.read_timeout_s:
             raise ValueError("call_timeout_s is less than read_timeout_s, which is a part of it")
+        if self.key_stale_after_s < self.key_refresh_s:
+            raise ValueError(
+                "key_stale_after_s is less than key_refresh_s, which confirms the keys"
+            )
         return self
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise TypeError("settings cannot be pickled: they may hold secrets")
+
+
+def _environment() -> dict[str, Any]:
+    found = {}
+    for field, variable in VARIABLES.items():
+        text = os.environ.get(variable)
+        if text or (text is not None and field in _KEPT_WHEN_EMPTY):
+            found[field] = Secret(text)
+    return found
+
+
+def _is_misplaced(value: Secret) -> bool:
+    # A folder may be named like anything, but no setting is one name that is a key.
+    return "/" not in value.reveal() and holds_secret(value.reveal())
 
 
 def is_loopback(host: str) -> bool:
@@ -235,12 +279,14 @@ def named(field: str) -> str:
 def _in_plain_words(error: ValidationError) -> list[tuple[str, str]]:
     """Return each setting and what is wrong with it, without any value."""
     problems = []
-    for problem in error.errors(include_input=False, include_url=False, include_context=False):
+    for problem in error.errors(include_url=False, include_context=False):
         field = str(problem["loc"][0]) if problem["loc"] else ""
         reason = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             reason = "is no setting"
         elif problem["type"] == "is_instance_of":
             reason = "must be text"
+        elif isinstance(problem.get("input"), Secret):
+            reason = "holds a key or token, which does not belong here"
         problems.append((field, reason))
     return problems

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stripe_billing_router.adapters.baked_keys import write_baked_keys
-from stripe_billing_router.adapters.keys import Keys, resolve_keys
+from stripe_billing_router.adapters.keys import Keys, KeySources
 from stripe_billing_router.errors import (
     BillingError,
     InvalidKeyError,
@@ -24,14 +24,12 @@ ENVIRONMENT = {
 }
 
 
-def no_alert(*_args: Any, **_kwargs: Any) -> None:
-    raise AssertionError("nothing is wrong that people need to know")
-
-
 def resolve(tmp_path: Path, **values: Any) -> Keys:
     # Never the generated module that a developer may have in the package's folder.
     values.setdefault("baked_keys_file", tmp_path / "_baked_keys.py")
-    return resolve_keys(Settings(**values), no_alert)
+    keys = KeySources(Settings(**values)).read()
+    assert not keys.passed_over
+    return keys
 
 
 def bake(tmp_path: Path, account: str = "acct_baked") -> Path:
@@ -75,7 +73,7 @@ def test_configure_wins_over_the_environment(
     settings = Settings.load(
         secret_key="rk_live_fakeConfigured", baked_keys_file=tmp_path / "none.py"
     )
-    assert resolve_keys(settings, no_alert).secret.reveal() == "rk_live_fakeConfigured"
+    assert KeySources(settings).read().secret.reveal() == "rk_live_fakeConfigured"
 
 
 def test_without_any_source_the_error_names_all_of_them(tmp_path: Path) -> None:

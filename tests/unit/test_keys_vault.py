@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from stripe_billing_router.adapters import vault as vault_adapter
-from stripe_billing_router.adapters.keys import Keys, resolve_keys
+from stripe_billing_router.adapters.keys import Keys, KeySources
 from stripe_billing_router.errors import (
     BillingError,
     ConfigurationError,
@@ -27,11 +27,6 @@ from support.vault import FIELDS, TOKEN, VaultStub, error
 # What stands in the environment beside Vault: the source that must be used, or must not be.
 BESIDE = {"secret_key": "sk_live_fakeBeside", "public_key": "pk_live_fakeBeside"}
 PLANTED = (TOKEN, "fakeVaultSecret", "fakeSecretId", "fakeJwt", "fakeBeside", "fakeProxyPassword")
-
-
-class Alerted(list[tuple[Any, ...]]):
-    def __call__(self, *alert: Any) -> None:
-        self.append(alert)
 
 
 @pytest.fixture
@@ -60,14 +55,14 @@ def planted_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("HTTP_PROXY", "http://user:fakeProxyPassword@127.0.0.1:1")
 
 
-def resolve(vault: LoopbackServer | str, alert: Any = None, **values: Any) -> Keys:
+def resolve(vault: LoopbackServer | str, **values: Any) -> Keys:
     values = {
         "vault_addr": vault if isinstance(vault, str) else vault.url,
         "vault_token": TOKEN,
         "baked_keys_file": Path("/nonexistent/_baked_keys.py"),
         **values,
     }
-    return resolve_keys(Settings(**values), alert if alert is not None else Alerted())
+    return KeySources(Settings(**values)).read()
 
 
 def refused(vault: LoopbackServer | str, **values: Any) -> BillingError:
@@ -85,16 +80,13 @@ def refused(vault: LoopbackServer | str, **values: Any) -> BillingError:
 
 
 def passed_over(vault: LoopbackServer | str, **values: Any) -> str:
-    """Resolve keys that must come from the source beside, with one alert that says so."""
-    alerts = Alerted()
-    keys = resolve(vault, alerts, **{**BESIDE, "master_account_id": "acct_vault", **values})
+    """Resolve keys that must come from the source beside, and return what is told of Vault."""
+    keys = resolve(vault, **{**BESIDE, "master_account_id": "acct_vault", **values})
     assert keys.secret.reveal() == "sk_live_fakeBeside"
-    ((kind, severity, message, context),) = alerts
-    assert (kind, severity) == ("key_source_unreachable", "error")
-    assert context == {"source": "the environment"}
-    assert "the environment are used instead" in message
-    assert [planted for planted in PLANTED if planted in message] == []
-    return str(message)
+    assert keys.source == "the environment"
+    assert keys.passed_over.startswith("Vault (secret/stripe) cannot be reached: ")
+    assert [planted for planted in PLANTED if planted in keys.passed_over] == []
+    return keys.passed_over
 
 
 # --- reading ---

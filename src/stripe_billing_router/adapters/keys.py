@@ -7,10 +7,12 @@ account that nobody meant.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from stripe_billing_router.domain.keys import (
     check_master_account_id,
@@ -25,8 +27,8 @@ from stripe_billing_router.errors import (
 from stripe_billing_router.secret import Secret
 from stripe_billing_router.settings import Settings
 
-# `Alerts.send`, or anything that is called like it.
-Alert = Callable[..., object]
+if TYPE_CHECKING:
+    from stripe_billing_router.adapters.vault import Vault
 
 _ENVIRONMENT: Final = "the environment"
 
@@ -39,6 +41,12 @@ class Keys:
     public: Secret
     master_account_id: str
     source: str
+    # Why a source that comes before this one was not used, if it could not be reached.
+    passed_over: str = ""
+
+
+class SourceAwayError(Exception):
+    """The source that is set up first cannot be reached now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,75 +61,106 @@ class _Found:
     names: tuple[str, str]
 
 
-def resolve_keys(settings: Settings, alert: Alert) -> Keys:
-    """Return the keys of the first source that has them.
+class KeySources:
+    """The three sources in their order; one thread at a time.
 
-    `alert` is called with kind, severity, message and context when a source that is set up could
-    not be reached and another one is used.
-
-    Raises:
-        MissingKeyError: no source has them, or one has only half; names all that was tried.
-        InvalidKeyError: a key is empty, malformed, in test mode or of another kind.
-        MasterAccountError: the master account is not named, is malformed, or is named twice.
-        ConfigurationError: Vault is set up and refuses.
+    Raised by all that read: `MissingKeyError` (no source has the keys, or one has only half),
+    `InvalidKeyError` (empty, malformed, in test mode or of another kind), `MasterAccountError` (not
+    named, malformed, or named twice), and `ConfigurationError` where Vault is set up and refuses.
     """
-    passed_over: list[str] = []
-    unreachable = ""
-    for find in (_from_vault, _from_environment, _from_baked_file):
-        found, why_not, away = find(settings)
-        if found is None:
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def read(self) -> Keys:
+        """Return the keys of the first source that has them."""
+        away = ""
+        passed_over: list[str] = []
+        try:
+            keys = self._from_vault()
+        except SourceAwayError as error:
+            away = str(error)
+            passed_over.append(away)
+        else:
+            if keys is not None:
+                return keys
+            passed_over.append("Vault is not set up (VAULT_ADDR)")
+        for find in (_from_environment, _from_baked_file):
+            found, why_not = find(self._settings)
+            if found is not None:
+                return _checked(found, self._settings, passed_over=away)
             passed_over.append(why_not)
-            unreachable = why_not if away else unreachable
-            continue
-        keys = _checked(found, settings)
-        if unreachable:
-            alert(
-                "key_source_unreachable",
-                "error",
-                f"{unreachable}. The Stripe keys from {keys.source} are used instead.",
-                {"source": keys.source},
-            )
-        return keys
-    raise MissingKeyError(
-        "There are no Stripe keys. Tried, in this order: " + "; ".join(passed_over) + ". "
-        "Set STRIPE_SECRET_KEY and STRIPE_PUBLIC_KEY, or VAULT_ADDR, or bake them in with "
-        "`stripe-billing-router bake-keys`.",
-        retryable=bool(unreachable),
-    )
+        raise MissingKeyError(
+            "There are no Stripe keys. Tried, in this order: " + "; ".join(passed_over) + ". "
+            "Set STRIPE_SECRET_KEY and STRIPE_PUBLIC_KEY, or VAULT_ADDR, or bake them in with "
+            "`stripe-billing-router bake-keys`.",
+            retryable=bool(away),
+        )
+
+    def read_again(self) -> Keys:
+        """Return what the keys are now, where Vault is set up from nowhere but there.
+
+        Raises `SourceAwayError` while it cannot be reached.
+        """
+        return self._from_vault() or self.read()
+
+    @property
+    def can_change(self) -> bool:
+        """Whether the keys may become others while the process runs, and should be read again."""
+        return self._settings.vault_addr is not None
+
+    def due_in_s(self) -> float:
+        """Return in how many seconds the keys should be read for the sake of Vault's login."""
+        return math.inf if self._vault is None else self._vault.renew_in_s()
+
+    def login_ends_in_s(self) -> float | None:
+        """Return the seconds until Vault's token ends, if nothing renews or replaces it."""
+        return None if self._vault is None else self._vault.ends_in_s()
+
+    def _from_vault(self) -> Keys | None:
+        """Return Vault's keys; None where it is not set up. Raises `SourceAwayError`."""
+        if self._vault is None:
+            return None
+        from stripe_billing_router.adapters.vault import (  # noqa: PLC0415 - Loads hvac.
+            VaultRefusedError,
+            VaultUnreachableError,
+        )
+
+        source = self._vault.source
+        try:
+            found = _found(source, self._vault.read(), ("secret_key", "public_key"))
+        except VaultUnreachableError as error:
+            away, refusal = f"{source} cannot be reached: {error}", ""
+        except VaultRefusedError as error:
+            away, refusal = "", str(error)
+        else:
+            return _checked(found, self._settings)
+        if away:
+            raise SourceAwayError(away)
+        raise ConfigurationError(
+            f"{source} does not give the Stripe keys: {refusal}. No other source is tried: "
+            "correct it, or unset VAULT_ADDR."
+        )
+
+    @cached_property
+    def _vault(self) -> Vault | None:
+        if self._settings.vault_addr is None:
+            return None
+        # hvac is slow to import, and few processes need it.
+        from stripe_billing_router.adapters.vault import Vault  # noqa: PLC0415
+
+        return Vault(self._settings)
 
 
-# What each source returns: what it has, or why it has nothing, and whether that is an outage.
-_Result = tuple[_Found | None, str, bool]
-
-
-def _from_vault(settings: Settings) -> _Result:
-    if settings.vault_addr is None:
-        return None, "Vault is not set up (VAULT_ADDR)", False
-    # hvac is slow to import, and few processes need it.
-    from stripe_billing_router.adapters.vault import (  # noqa: PLC0415
-        Vault,
-        VaultRefusedError,
-        VaultUnreachableError,
-    )
-
-    vault = Vault(settings)
-    try:
-        return _found(vault.source, vault.read(), ("secret_key", "public_key")), "", False
-    except VaultUnreachableError as error:
-        return None, f"{vault.source} cannot be reached: {error}", True
-    except VaultRefusedError as error:
-        refusal = str(error)
-    raise ConfigurationError(
-        f"{vault.source} does not give the Stripe keys: {refusal}. No other source is tried: "
-        "correct it, or unset VAULT_ADDR."
-    )
+# What each of the others returns: what it has, or why it has nothing.
+_Result = tuple[_Found | None, str]
 
 
 def _from_environment(settings: Settings) -> _Result:
     if settings.secret_key is None and settings.public_key is None:
-        return None, f"{_ENVIRONMENT} has neither STRIPE_SECRET_KEY nor STRIPE_PUBLIC_KEY", False
+        return None, f"{_ENVIRONMENT} has neither STRIPE_SECRET_KEY nor STRIPE_PUBLIC_KEY"
     names = ("STRIPE_SECRET_KEY", "STRIPE_PUBLIC_KEY")
-    return _Found(_ENVIRONMENT, settings.secret_key, settings.public_key, None, names), "", False
+    return _Found(_ENVIRONMENT, settings.secret_key, settings.public_key, None, names), ""
 
 
 def _from_baked_file(settings: Settings) -> _Result:
@@ -133,8 +172,8 @@ def _from_baked_file(settings: Settings) -> _Result:
     path: Path = settings.baked_keys_file or DEFAULT_FILE
     fields = read_baked_keys(path)
     if fields is None:
-        return None, f"no keys are baked in ({path})", False
-    return _found(f"the baked-in keys ({path})", fields, ("SECRET_KEY", "PUBLIC_KEY")), "", False
+        return None, f"no keys are baked in ({path})"
+    return _found(f"the baked-in keys ({path})", fields, ("SECRET_KEY", "PUBLIC_KEY")), ""
 
 
 def _found(source: str, fields: Mapping[str, Secret], names: tuple[str, str]) -> _Found:
@@ -147,7 +186,7 @@ def _found(source: str, fields: Mapping[str, Secret], names: tuple[str, str]) ->
     )
 
 
-def _checked(found: _Found, settings: Settings) -> Keys:
+def _checked(found: _Found, settings: Settings, *, passed_over: str = "") -> Keys:
     if found.secret is None or found.public is None:
         halves = zip((found.secret, found.public), found.names, strict=True)
         missing = " and ".join(name for half, name in halves if half is None)
@@ -160,6 +199,7 @@ def _checked(found: _Found, settings: Settings) -> Keys:
         public=check_public_key(found.public, found.source),
         master_account_id=_master_account(found, settings),
         source=found.source,
+        passed_over=passed_over,
     )
 
 

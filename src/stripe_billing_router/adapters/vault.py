@@ -1,13 +1,20 @@
 """HashiCorp Vault or OpenBao through hvac: one secret, read with one of four logins.
 
-What hvac and requests raise holds addresses, headers and tokens, and ends here.
+A login is kept and renewed for as long as Vault lets it be: a secret id may be good for one login
+only, and a token that was handed in cannot be had again. What hvac and requests raise holds
+addresses, headers and tokens, and ends here.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Mapping
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,12 +25,15 @@ import requests
 from stripe_billing_router.secret import Secret
 from stripe_billing_router.settings import Settings
 
-# Reading takes up to three requests. Each may take this long to connect and to be answered, so
-# that a Vault that hangs delays a start by seconds and not by minutes.
+# Each request may take this long to connect and to be answered, and a reading of up to five of
+# them as long as that in all, whatever drips or hangs: a charge may be waiting for it.
 _TIMEOUT_S: Final = (2.0, 3.0)
+_READING_S: Final = 6.0
 
 # Beside every 5xx (503 is sealed): limited, and the two health codes of a standby.
 _AWAY: Final = frozenset({429, 472, 473})
+
+_DENIED: Final = frozenset({401, 403})
 
 _NO_LOGIN: Final = (
     "VAULT_ADDR is set, but no login: set VAULT_TOKEN, VAULT_TOKEN_FILE, VAULT_ROLE_ID and "
@@ -39,8 +49,40 @@ class VaultRefusedError(Exception):
     """Vault answered, and not with the secret; or it is set up so that it cannot be asked."""
 
 
+class _DeniedError(VaultRefusedError):
+    """The token is not, or no longer, good for what was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Login:
+    """A token, and by the monotonic clock when it should be renewed and when it ends."""
+
+    token: Secret
+    renew_s: float
+    ends_s: float
+    renewable: bool
+    is_last: bool = False  # nothing renews or replaces it
+
+    @classmethod
+    def lasting(cls, token: Secret, ttl_s: Any, *, renewable: Any) -> _Login:
+        """Return a login for `ttl_s` seconds from now; 0 is for ever, as Vault says it."""
+        if not isinstance(ttl_s, int | float) or ttl_s <= 0:
+            return cls(token, math.inf, math.inf, renewable=False)
+        now_s = time.monotonic()
+        return cls(token, now_s + ttl_s / 2, now_s + ttl_s, renewable=renewable is True)
+
+    @property
+    def is_due(self) -> bool:
+        return time.monotonic() >= self.renew_s
+
+    def running_out(self) -> _Login:
+        """Return it as one that is used up to its end; half of what is left, it is tried again."""
+        half_s = (time.monotonic() + self.ends_s) / 2
+        return replace(self, renew_s=half_s, renewable=False, is_last=True)
+
+
 class Vault:
-    """Read the one secret that `settings` names.
+    """Read the one secret that `settings` names; one thread at a time.
 
     Args:
         settings: those whose names begin with `vault_`; `vault_addr` must be set.
@@ -48,6 +90,7 @@ class Vault:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._login: _Login | None = None
 
     @property
     def source(self) -> str:
@@ -55,23 +98,86 @@ class Vault:
         return f"Vault ({self._settings.vault_mount}/{self._settings.vault_path})"
 
     def read(self) -> Mapping[str, Secret]:
-        """Log in and return the secret's fields by name.
+        """Return the secret's fields by name, logging in or renewing the login where needed.
 
         Raises:
             VaultUnreachableError: another source may be tried.
             VaultRefusedError: it must not.
         """
-        conversation = _Conversation(self._settings)
+        self._login, fields = _in_time(partial(_read, self._settings, self._login))
+        return fields
+
+    def renew_in_s(self) -> float:
+        """Return in how many seconds the secret should be read next for the login's sake."""
+        return math.inf if self._login is None else self._login.renew_s - time.monotonic()
+
+    def ends_in_s(self) -> float | None:
+        """Return the seconds until a token ends that nothing renews or replaces; None without."""
+        login = self._login
+        return login.ends_s - time.monotonic() if login is not None and login.is_last else None
+
+
+_Read = tuple[_Login, Mapping[str, Secret]]
+
+
+def _in_time(reading: Callable[[], _Read]) -> _Read:
+    """Return what `reading` gives, or fail when that takes too long, whatever it waits for."""
+    came_to: list[_Read | VaultUnreachableError | VaultRefusedError] = []
+
+    def read() -> None:
         try:
-            return conversation.read()
-        finally:
-            conversation.close()
+            came_to.append(reading())
+        except (VaultUnreachableError, VaultRefusedError) as error:
+            came_to.append(error.with_traceback(None))
+        except Exception as error:  # noqa: BLE001 - Its text may hold what must not be shown.
+            came_to.append(VaultRefusedError(f"reading failed with {type(error).__name__}"))
+
+    # A daemon: a server that never answers, or a resolver, must not keep the process from ending.
+    thread = threading.Thread(target=read, name="stripe_billing_router-vault", daemon=True)
+    thread.start()
+    thread.join(_READING_S)
+    if not came_to:
+        raise VaultUnreachableError(f"no complete answer within {_READING_S:.0f} s")
+    if isinstance(came_to[0], Exception):
+        raise came_to[0]
+    return came_to[0]
+
+
+def _read(settings: Settings, login: _Login | None) -> _Read:
+    if login is not None and time.monotonic() < login.ends_s:
+        # Denied: perhaps revoked, perhaps replaced in its file. A new login decides.
+        with contextlib.suppress(_DeniedError):
+            with _conversation(settings, login.token) as held:
+                login, fields = held.renewed(login), held.fields()
+            return _replaced(settings, login) if login.is_due else login, fields
+    with _conversation(settings, None) as new:
+        return new.logged_in(), new.fields()
+
+
+def _replaced(settings: Settings, login: _Login) -> _Login:
+    """Return a new login in place of one that is half over, or that one if there is none."""
+    if settings.vault_token is None:
+        with (
+            contextlib.suppress(VaultUnreachableError, VaultRefusedError),
+            _conversation(settings, None) as new,
+        ):
+            return new.logged_in()
+    return login.running_out()
+
+
+@contextlib.contextmanager
+def _conversation(settings: Settings, token: Secret | None) -> Iterator[_Conversation]:
+    conversation = _Conversation(settings, token)
+    try:
+        yield conversation
+    finally:
+        conversation.close()
 
 
 class _Conversation:
-    """One login and what is asked after it."""
+    """Requests with one token, or with none until the login."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, token: Secret | None) -> None:
         self._settings = settings
         self._status = 0
         self._session = requests.Session()
@@ -85,7 +191,7 @@ class _Conversation:
         self._client = hvac.Client(
             url=settings.vault_addr,
             # Empty rather than None, which would read VAULT_TOKEN and ~/.vault-token.
-            token="",
+            token="" if token is None else token.reveal().strip(),
             # Handed on to requests as it is, which takes a pair.
             timeout=_TIMEOUT_S,  # pyright: ignore[reportArgumentType]
             # A redirect would carry the token to whatever host it names.
@@ -97,8 +203,8 @@ class _Conversation:
     def close(self) -> None:
         self._session.close()
 
-    def read(self) -> Mapping[str, Secret]:
-        self._ask("logging in", self._log_in)
+    def fields(self) -> Mapping[str, Secret]:
+        """Return the secret's fields by name."""
         mount, path = self._settings.vault_mount, self._settings.vault_path
         kv = self._client.secrets.kv
         if self._is_version_2():
@@ -123,34 +229,63 @@ class _Conversation:
             for name, value in fields.items()
         }
 
-    def _log_in(self) -> None:
-        """Give the client a token, by the first way that is set up."""
+    def logged_in(self) -> _Login:
+        """Log in by the first way that is set up."""
         settings, auth = self._settings, self._client.auth
+        role_id, secret_id = settings.vault_role_id, settings.vault_secret_id
+        role = settings.vault_kubernetes_role
         if settings.vault_token is not None:
-            token = settings.vault_token
-        elif settings.vault_token_file is not None:
-            token = _read_file(settings.vault_token_file, "VAULT_TOKEN_FILE")
-        elif settings.vault_role_id is not None:
-            if settings.vault_secret_id is None:
+            return self._with_token(settings.vault_token)
+        if settings.vault_token_file is not None:
+            return self._with_token(_read_file(settings.vault_token_file, "VAULT_TOKEN_FILE"))
+        if role_id is not None:
+            if secret_id is None:
                 raise VaultRefusedError("VAULT_ROLE_ID is set, but VAULT_SECRET_ID is not")
-            token = _token(
-                auth.approle.login(
-                    settings.vault_role_id.reveal().strip(),
-                    settings.vault_secret_id.reveal().strip(),
-                    use_token=False,
+            return self._granted(
+                lambda: auth.approle.login(
+                    role_id.reveal().strip(), secret_id.reveal().strip(), use_token=False
                 )
             )
-        elif settings.vault_kubernetes_role is not None:
+        if role is not None:
             # Read at each login: Kubernetes exchanges the file's content before it expires.
             jwt = _read_file(settings.vault_kubernetes_token_file, "VAULT_KUBERNETES_TOKEN_FILE")
-            token = _token(
-                auth.kubernetes.login(
-                    settings.vault_kubernetes_role, jwt.reveal().strip(), use_token=False
-                )
+            return self._granted(
+                lambda: auth.kubernetes.login(role, jwt.reveal().strip(), use_token=False)
             )
-        else:
-            raise VaultRefusedError(_NO_LOGIN)
-        self._client.token = token.reveal().strip()
+        raise VaultRefusedError(_NO_LOGIN)
+
+    def _granted(self, login: Callable[[], Any]) -> _Login:
+        granted = _login(self._ask("logging in", login))
+        if granted is None:
+            raise VaultRefusedError("the login gave no token")
+        self._use(granted.token)
+        return granted
+
+    def _with_token(self, token: Secret) -> _Login:
+        """Take a token that was handed in, and ask how long it lasts."""
+        self._use(token)
+        about: Mapping[str, Any] = {}
+        # Where its policies do not let it ask, they may let it read the secret all the same.
+        with contextlib.suppress(VaultRefusedError):
+            answer = self._ask("looking the token up", self._client.auth.token.lookup_self)
+            about = _inside(answer, "data") or {}
+        return _Login.lasting(token, about.get("ttl"), renewable=about.get("renewable"))
+
+    def _use(self, token: Secret) -> None:
+        def use() -> None:
+            self._client.token = token.reveal().strip()
+
+        self._ask("taking the token", use)
+
+    def renewed(self, login: _Login) -> _Login:
+        """Return the login, renewed if it is half over and Vault lets it be."""
+        if not (login.is_due and login.renewable):
+            return login
+        with contextlib.suppress(VaultRefusedError):
+            longer = _login(self._ask("renewing the token", self._client.auth.token.renew_self))
+            if longer is not None and longer.ends_s > login.ends_s:
+                return replace(longer, token=login.token)
+        return login
 
     def _is_version_2(self) -> bool:
         """Ask what the mount is; every token that may read the secret may ask this."""
@@ -206,7 +341,8 @@ def _refusal(what: str, status: int) -> Exception:
         403: "permission denied",
         404: "there is no such secret, or it was deleted",
     }
-    return VaultRefusedError(f"{what}: status {status}, {meaning.get(status, 'unexpected')}")
+    kind = _DeniedError if status in _DENIED else VaultRefusedError
+    return kind(f"{what}: status {status}, {meaning.get(status, 'unexpected')}")
 
 
 def _read_file(path: Path, variable: str) -> Secret:
@@ -218,11 +354,14 @@ def _read_file(path: Path, variable: str) -> Secret:
     return Secret(text)
 
 
-def _token(answer: Any) -> Secret:
-    token = (_inside(answer, "auth") or {}).get("client_token")
+def _login(answer: Any) -> _Login | None:
+    about = _inside(answer, "auth") or {}
+    token = about.get("client_token")
     if not isinstance(token, str) or not token:
-        raise VaultRefusedError("the login gave no token")
-    return Secret(token)
+        return None
+    return _Login.lasting(
+        Secret(token), about.get("lease_duration"), renewable=about.get("renewable")
+    )
 
 
 def _inside(answer: Any, *names: str) -> Mapping[str, Any] | None:
