@@ -122,13 +122,15 @@ class Discrepancies:
         """Tell of an outcome that came after another process had settled the operation.
 
         The same object is what both saw, and so is one that the other has reversed. Another one,
-        or one that the other did not find, is an effect without a row: a person must look.
+        or one that the other did not find, is an effect without a row: a person must look. What
+        the other has not settled either is found when it is.
         """
         late = operation.result.body.get("id") if operation.result else None
         known = {stored.result.body.get("id")} if stored.result else set()
         if stored.state in (State.ROLLING_BACK, State.ROLLED_BACK):
             known = {target for _, target in reversible(stored.steps, stored.operation_id)}
-        if late is None or late in known or stored.state is State.PENDING:
+        settled = stored.state not in (State.PENDING, State.UNKNOWN)
+        if late is None or late in known or not settled:
             log.warning("operation %s was taken up elsewhere", operation.operation_id)
             return
         self._alert(

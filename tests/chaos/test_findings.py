@@ -170,3 +170,23 @@ def test_what_another_process_has_reversed_meanwhile_is_no_success(
     with pytest.raises(OperationRolledBackError):
         make(slow)
     assert [kind for kind, _ in world.alerts] == ["critical_discrepancy"]
+
+
+def test_a_success_that_comes_after_another_heard_nothing_is_no_alarm(world: World) -> None:
+    slow = world.start_process()
+    slow.charge(BOT, 5)
+    world.sandbox.faults.not_json(method="POST")
+
+    def meanwhile() -> None:
+        world.pass_time(31)
+        with pytest.raises(OutcomeUnknownError):
+            world.start_process(host=1).charge(BOT, 10, idempotency_key="order-1")
+
+    world.meanwhile = meanwhile
+    world.process_of(slow).moment = Moment("waits_before", 1)
+    paid = slow.charge(BOT, 10, idempotency_key="order-1")
+    assert world.alerts == []
+    world.start_process().recover()
+    again = world.start_process().charge(BOT, 10, idempotency_key="order-1")
+    assert (again.id, again.replayed) == (paid.id, True)
+    assert world.sandbox.captured_minor() == 1500
