@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from .default_writer import set_default_writer
+from .secret import wrapped
 
 if TYPE_CHECKING:
     from .router import BillingRouter
@@ -31,6 +32,7 @@ def configure(**settings: Any) -> BillingRouter:
     that cannot be used; the router before it stays in place then.
     """
     global _router
+    settings = wrapped(settings)
     with _lock:
         built, before = _build(settings), _router
         _router = built

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from typing import Any, Final, NoReturn, Self
 
 MASK: Final = "**********"
@@ -79,6 +80,23 @@ class Secret:
 
     def __getstate__(self) -> NoReturn:
         raise TypeError("a secret cannot be pickled: it would leave the process readable")
+
+
+def wrapped(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return named values with each text in them as a `Secret`, and of bytes only the type.
+
+    For the first line of a function that takes settings: a traceback with locals shows what the
+    function was given, whatever goes wrong in it or below.
+    """
+    return {name: _wrapped(value) for name, value in values.items()}
+
+
+def _wrapped(value: Any) -> Any:
+    if isinstance(value, str):
+        return Secret(value)
+    if isinstance(value, list | tuple):
+        return tuple(map(_wrapped, value))
+    return type(value) if isinstance(value, bytes | bytearray) else value
 
 
 def _encoded(secret: Secret) -> bytes:

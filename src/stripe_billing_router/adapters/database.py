@@ -23,6 +23,7 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 
 from ..errors import ConfigurationError
+from ..secret import Secret
 from . import schema
 from .storage_errors import DatabaseAwayError, DatabaseRefusedError
 
@@ -56,7 +57,7 @@ class Database:
     """
 
     def __init__(
-        self, url: str, *, seen_file: Path | None = None, lock_wait_s: float = LOCK_WAIT_S
+        self, url: str | Secret, *, seen_file: Path | None = None, lock_wait_s: float = LOCK_WAIT_S
     ) -> None:
         self._url = parsed_url(url)
         self._seen_file = seen_file
@@ -68,7 +69,13 @@ class Database:
         self._start()
 
     def __repr__(self) -> str:
-        return f"<Database {self.description}>"
+        # Tracebacks with locals also show one whose address was refused.
+        return f"<Database {self.description if hasattr(self, '_file') else '…'}>"
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; None for a server."""
+        return self._file
 
     @property
     def description(self) -> str:
@@ -93,15 +100,21 @@ class Database:
                 with self.transaction(write=write) as connection:
                     return work(connection)
             except exc.DBAPIError as error:
-                if tries == MAX_TRIES or not _is_worth_another_try(error, tries):
-                    raise self._given_up(error) from None
-                time.sleep(random.uniform(0.5, 1.5) * FIRST_PAUSE_S * 2**tries)  # noqa: S311
+                if tries < MAX_TRIES and _is_worth_another_try(error, tries):
+                    time.sleep(random.uniform(0.5, 1.5) * FIRST_PAUSE_S * 2**tries)  # noqa: S311
+                    continue
+                failure = self._given_up(error)
             except (UnicodeError, OverflowError) as error:
                 # SQLite's driver says so of text and numbers that it cannot bind.
-                message = f"{self.description}: {type(error).__name__}"
-                raise DatabaseRefusedError(message) from None
+                failure = DatabaseRefusedError(f"{self.description}: {type(error).__name__}")
             except (exc.TimeoutError, OSError) as error:
-                raise DatabaseAwayError(f"{self.description}: {error}") from None
+                failure = DatabaseAwayError(f"{self.description}: {error}")
+            except (KeyboardInterrupt, SystemExit) as error:
+                # It passes, but without the frames of the driver: their variables hold the password.
+                error.__context__ = error.__cause__ = None
+                raise error.with_traceback(None) from None
+            # Outside the `except`: nothing is chained to it that holds the password or the row.
+            raise failure
         raise AssertionError("unreachable")
 
     @contextmanager
@@ -193,7 +206,7 @@ class Database:
         """Make the file for its owner only, before SQLite makes it readable for others."""
         if self._file_id is not None:
             return
-        if not path.exists() and self._was_seen():
+        if not path.exists() and self.was_seen():
             raise DatabaseAwayError(
                 f"{self.description} is missing, though it was made: bring it back, or remove "
                 f"{self._seen_file} to begin with an empty one"
@@ -206,14 +219,15 @@ class Database:
                 raise DatabaseAwayError(f"{self.description} is not a file") from None
         self._file_id = _identity(path)
 
-    def _was_seen(self) -> bool:
+    def was_seen(self) -> bool:
+        """Tell whether the SQLite database was made here before."""
         try:
             return self._seen_file is not None and self._seen_file.read_text() == str(self._file)
         except FileNotFoundError:
             return False
 
     def _remember_seen(self) -> None:
-        if self._file is None or self._seen_file is None or self._was_seen():
+        if self._file is None or self._seen_file is None or self.was_seen():
             return
         self._seen_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._seen_file.touch(mode=0o600)
@@ -251,31 +265,46 @@ class Database:
         return DatabaseAwayError(message)
 
 
-def parsed_url(url: str) -> sa.URL:
-    """Return the URL with a driver we know; a relative SQLite path is fixed to this directory."""
+def parsed_url(url: str | Secret) -> sa.URL:
+    """Return the URL with a driver we know; a relative SQLite path is fixed to this directory.
+
+    Raises:
+        ConfigurationError: no ledger can be kept there. Nothing of the URL is in its frames.
+    """
+    parsed, refusal = _judged(url.reveal() if isinstance(url, Secret) else url)
+    if parsed is None:
+        raise ConfigurationError(refusal)
+    return parsed
+
+
+def _judged(url: str) -> tuple[sa.URL | None, str]:
     try:
         parsed = sa.make_url(url.replace("postgres://", "postgresql://", 1))
     except (exc.ArgumentError, ValueError):
-        raise ConfigurationError(
+        return None, (
             "The ledger's database URL cannot be read; it looks like "
             "sqlite:////var/lib/billing/ledger.db or postgresql://user@host/database."
-        ) from None
+        )
     backend = parsed.get_backend_name()
     if backend == "postgresql":
         if parsed.drivername == "postgresql":
-            return parsed.set(drivername="postgresql+psycopg")
-        return parsed
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        password = parsed.query.get("password")
+        if isinstance(password, str):
+            # Where SQLAlchemy masks it when it shows the URL.
+            parsed = parsed.set(password=password).difference_update_query(["password"])
+        return parsed, ""
     if backend != "sqlite":
-        raise ConfigurationError(
+        return None, (
             f"The ledger cannot be kept in {backend!r}: use SQLite on one host, "
             "PostgreSQL for several."
         )
     if parsed.database in {None, "", ":memory:"} or str(parsed.database).startswith("file:"):
-        raise ConfigurationError(
+        return None, (
             "The ledger's SQLite database must be a plain file: one in memory is gone with the "
             "process, and with it every business key."
         )
-    return parsed.set(database=str(Path(str(parsed.database)).absolute()))
+    return parsed.set(database=str(Path(str(parsed.database)).absolute())), ""
 
 
 def _on_sqlite_begin(connection: Connection) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..operation import Freeze, LedgerRow, Operation, State
+from ..secret import Secret
 from .bot_ids import spellings
 from .database import Connection
 from .drain import DrainReport, is_further
@@ -38,7 +39,7 @@ class Records:
 
     def __init__(
         self,
-        url: str,
+        url: str | Secret,
         spool_dir: Path,
         *,
         now_ms: Callable[[], int],

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from ..errors import LedgerUnavailableError
 from ..operation import LedgerRow, Operation
+from ..secret import Secret
 from .database import Connection, Database
 from .drain import Drain, DrainReport
 from .outage import EventSink, Outage
@@ -28,7 +29,7 @@ Work = Callable[[Connection], T]
 class Storage:
     """One database and one spill, which is brought back before the database is used again."""
 
-    def __init__(self, url: str, spool_dir: Path, on_event: EventSink) -> None:
+    def __init__(self, url: str | Secret, spool_dir: Path, on_event: EventSink) -> None:
         self._on_event = on_event
         self.spool = Spool(spool_dir)
         self.database = Database(url, seen_file=self.spool.folder / "database.seen")

@@ -51,7 +51,7 @@ def open_records() -> Iterator[Records]:
     settings = load_settings()
     expect_database(settings)
     records = Records(
-        settings.database_url.reveal(),
+        settings.database_url,
         settings.ledger_dir,
         now_ms=now_ms,
         database_away=settings.database_away,
