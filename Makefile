@@ -61,6 +61,12 @@ stripe-mock: venv  ## build the real stripe-mock into .cache (once), for the tes
 test: venv stripe-mock  ## run all tests, against the real stripe-mock (ARGS="-k money" picks some)
 	$(PY) -m pytest -n $(WORKERS) $(ARGS)
 
+# Where there is a server already, `make test` runs these as well.
+.PHONY: test-vault
+test-vault: venv  ## the tests on a real Vault; compiles one where there is none (once, 12 minutes)
+	@$(PY) tests/support/vault_server.py build
+	$(PY) -m pytest -n $(WORKERS) -m vault $(ARGS)
+
 .PHONY: lint
 lint: venv  ## ruff: rules and formatting
 	$(PY) -m ruff check .
