@@ -9,7 +9,7 @@ from typing import Any
 
 from . import billing_logger
 from .adapters.alerts import Alerts, Sink
-from .adapters.keys import Keys, resolve_keys
+from .adapters.keys import KeySources
 from .adapters.processes import current_process, is_alive
 from .adapters.records import Records
 from .adapters.routing_file import load_routes
@@ -75,7 +75,13 @@ class BillingRouter:
             database_away=self.settings.database_away,
             on_event=self._alerts.send,
         )
-        self._keyring = Keyring(self._read_keys, self._open_gateway)
+        self._keyring = Keyring(
+            KeySources(self.settings),
+            self._open_gateway,
+            self._alerts,
+            refresh_s=self.settings.key_refresh_s,
+            stale_after_s=self.settings.key_stale_after_s,
+        )
         sender = Sender(around)
         self.rollback_manager = RollbackManager(records=self.records, sender=sender, around=around)
         self._discrepancies = Discrepancies(
@@ -105,9 +111,6 @@ class BillingRouter:
         )
 
     # Keys.
-
-    def _read_keys(self) -> Keys:
-        return resolve_keys(self.settings, self._alerts.send)
 
     def _open_gateway(self, secret: Secret) -> StripeGateway:
         return StripeGateway(
