@@ -30,6 +30,7 @@ from .errors import (
     AccountMismatchError,
     BillingError,
     BotFrozenError,
+    ConfigurationError,
     KeyAccountMismatchError,
     LedgerUnavailableError,
     OperationInProgressError,
@@ -45,7 +46,6 @@ from .sender import CLOCK_SKEW_MS, RESEND_WINDOW_MS, Gateway, Sender, Surroundin
 from .settler import Settler, error_of
 
 log = logging.getLogger(__name__)
-
 
 # Raised when the operation's state is written already, or is another process's to write.
 _NOT_SETTLED_HERE = (
@@ -117,7 +117,9 @@ class Engine:
         try:
             found = self._reconciler.earlier(here)
         except (CallFailedError, StripeUnavailableError):
-            raise self._unseen(here, is_new=is_new) from None
+            raise self._unseen(here, refusals.unseen(here), is_new=is_new) from None
+        except ConfigurationError as refused:
+            raise self._unseen(here, refused, is_new=is_new) from None
         for item in found:
             settlement = refreshed(here, Reply(item))
             if settlement.state is not State.FAILED and not is_half_built(wanted.plan, item):
@@ -127,7 +129,7 @@ class Engine:
         if half_built is not None:
             # The same attempt goes on while Stripe still knows its keys.
             if self._around.now_ms() - 1000 * int(half_built["created"]) > RESEND_WINDOW_MS:
-                raise self._unseen(here, is_new=is_new)
+                raise self._unseen(here, refusals.unseen(here), is_new=is_new)
             if is_new or here.state is State.FAILED or here.attempt != attempt_of(half_built):
                 return self._attempt(here, wanted, attempt_of(half_built))
             return go_on()
@@ -136,8 +138,7 @@ class Engine:
             return self._attempt(here, wanted, latest + 1)
         return go_on()
 
-    def _unseen(self, here: Operation, *, is_new: bool) -> BillingError:
-        error = refusals.unseen(here)
+    def _unseen(self, here: Operation, error: BillingError, *, is_new: bool) -> BillingError:
         if is_new:
             return self._settler.fail(replace(here, steps=()), error)
         error.money_moved = "unknown" if undecided(here) else "no"
@@ -201,9 +202,8 @@ class Engine:
         if operation.state in (State.SUCCEEDED, State.OPEN):
             return _replayed(operation)
         failure = Failure(FailureKind.OTHER, operation.error_message or "")
-        if operation.state is State.FAILED:
-            raise error_of(operation, failure, Effect.NONE)
-        raise error_of(operation, failure, Effect.UNKNOWN)
+        effect = Effect.NONE if operation.state is State.FAILED else Effect.UNKNOWN
+        raise error_of(operation, failure, effect)
 
     def _replay_open(self, existing: Operation) -> Receipt:
         try:

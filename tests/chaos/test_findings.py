@@ -9,6 +9,7 @@ import pytest
 from stripe_billing_router import (
     BillingError,
     BillingRouter,
+    InvalidKeyError,
     LedgerUnavailableError,
     OperationRolledBackError,
     OutcomeUnknownError,
@@ -17,7 +18,7 @@ from stripe_billing_router import (
 )
 from stripe_billing_router.operation import State
 from support.mortal import DeadProcess, Moment, World
-from support.platform import BOT, Platform, platform_in
+from support.platform import BOT, SECRET_KEY, Platform, platform_in
 
 AWAY = "postgresql://nobody@127.0.0.1:9/none"
 
@@ -190,3 +191,21 @@ def test_a_success_that_comes_after_another_heard_nothing_is_no_alarm(world: Wor
     again = world.start_process().charge(BOT, 10, idempotency_key="order-1")
     assert (again.id, again.replayed) == (paid.id, True)
     assert world.sandbox.captured_minor() == 1500
+
+
+@pytest.mark.parametrize("spilled", [False, True])
+def test_nothing_is_taken_later_of_what_was_refused_for_its_key(
+    world: World, *, spilled: bool
+) -> None:
+    """The bot is told "no" for good; whoever recovers must not charge after that."""
+    world.database_away = spilled
+    world.sandbox.revoke(SECRET_KEY)
+    bot = world.start_process()
+    with pytest.raises(InvalidKeyError) as refused:
+        bot.charge(BOT, 10, idempotency_key="order-1")
+    assert refused.value.money_moved == "no"
+    world.database_away = False
+    world.pass_time(60)
+    report = world.start_process().recover()
+    assert report.operations == ()
+    assert [operation.state for operation in bot.records.operations()] == [State.FAILED]
