@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 if __name__ == "__main__":  # Run by make: its own folder, which is no package, is then on the path.
@@ -193,6 +193,7 @@ class OwnVault(Vault):
 
     binary: Path
     folder: Path
+    # Certificate and key for a second listener, which `tls_address` names.
     tls: tuple[Path, Path] | None = None
     tls_address: str = ""
     unseal_key: str = field(default="", repr=False)
@@ -201,25 +202,19 @@ class OwnVault(Vault):
     @classmethod
     @contextmanager
     def running(
-        cls,
-        binary: Path,
-        folder: Path,
-        *,
-        tls: tuple[Path, Path] | None = None,
-        initialise: bool = True,
-    ) -> Iterator["OwnVault"]:
+        cls, binary: Path, folder: Path, *, initialise: bool = True, **options: Any
+    ) -> Iterator[Self]:
         """Yield a new server, set up and unsealed; `folder` is an empty one for its files.
 
         Args:
             binary: the program.
             folder: where its files go.
-            tls: certificate and key for a second listener, which `tls_address` names.
-            initialise: False leaves it as it is when it was never set up.
+            initialise: False leaves it as one that was never set up.
+            options: fields of the class, such as `tls`.
         """
-        server = cls(f"http://127.0.0.1:{_free_port()}", "", binary, folder, tls)
-        if tls is not None:
-            server.tls_address = f"https://127.0.0.1:{_free_port()}"
-        folder.mkdir(parents=True, exist_ok=True)
+        server = cls(f"http://127.0.0.1:{free_port()}", "", binary, folder, **options)
+        server.tls_address = f"https://127.0.0.1:{free_port()}"
+        (folder / "data").mkdir(parents=True, exist_ok=True)
         (folder / "config.json").write_text(json.dumps(server._configuration()))
         try:
             server.start()
@@ -325,7 +320,8 @@ class OwnVault(Vault):
         return (self.folder / "log").read_text(errors="replace")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
