@@ -188,7 +188,7 @@ class Keyring:
             self._held = replace(held, proven_in=this_round)
             return
         # It may have been rolled: worth one more reading.
-        newer = self._read_again()
+        newer = self._read_again() if self._may_ask() else None
         if self._refusal is not None:
             raise copy.copy(self._refusal)
         if newer is None:
@@ -210,16 +210,24 @@ class Keyring:
         for _ in range(_MOST_ROLLS):
             if self._held is None or self._held.gateway is not refused:
                 return
-            wait_s = max(0.0, self._read_s + _PAUSE_S - time.monotonic())
-            left_s = remaining_s()
-            if left_s is not None and wait_s > left_s:
+            if not self._may_ask():
                 break
-            time.sleep(wait_s)
             if not self._renew():
                 break
         if self._held is not None and self._held.gateway is refused:
             self.distrust()
             raise InvalidKeyError("Stripe refuses the key (401), and there is no newer one")
+
+    def _may_ask(self) -> bool:
+        """Wait until the source may be asked again; false if that is later than anybody waits."""
+        if not self._sources.can_change:
+            return True
+        wait_s = max(0.0, self._read_s + _PAUSE_S - time.monotonic())
+        left_s = remaining_s()
+        if left_s is not None and wait_s > left_s:
+            return False
+        time.sleep(wait_s)
+        return True
 
     def _renew(self) -> bool:
         """Read the keys again and use what is new; say whether it is worth doing at once again."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -88,7 +88,7 @@ class KeySources:
         for find in (_from_environment, _from_baked_file):
             found, why_not = find(self._settings)
             if found is not None:
-                return _checked(found, self._settings, passed_over=away)
+                return _instead(found, self._settings, away)
             passed_over.append(why_not)
         raise MissingKeyError(
             "There are no Stripe keys. Tried, in this order: " + "; ".join(passed_over) + ". "
@@ -186,7 +186,18 @@ def _found(source: str, fields: Mapping[str, Secret], names: tuple[str, str]) ->
     )
 
 
-def _checked(found: _Found, settings: Settings, *, passed_over: str = "") -> Keys:
+def _instead(found: _Found, settings: Settings, away: str) -> Keys:
+    """Return the keys of a source after the first, of which `away` says why it was not asked."""
+    try:
+        return replace(_checked(found, settings), passed_over=away)
+    except ConfigurationError as error:
+        if not away:
+            raise
+        kind, problem = type(error), error.message
+    raise kind(f"{away}. What comes next cannot be used: {problem}", retryable=True)
+
+
+def _checked(found: _Found, settings: Settings) -> Keys:
     if found.secret is None or found.public is None:
         halves = zip((found.secret, found.public), found.names, strict=True)
         missing = " and ".join(name for half, name in halves if half is None)
@@ -199,7 +210,6 @@ def _checked(found: _Found, settings: Settings, *, passed_over: str = "") -> Key
         public=check_public_key(found.public, found.source),
         master_account_id=_master_account(found, settings),
         source=found.source,
-        passed_over=passed_over,
     )
 
 
