@@ -4,6 +4,7 @@ import pytest
 
 from stripe_billing_router.domain.calls import Effect, Failure, FailureKind
 from stripe_billing_router.domain.failures import public_error
+from stripe_billing_router.domain.outcomes import effect_of
 from stripe_billing_router.errors import (
     BillingError,
     InvalidKeyError,
@@ -37,6 +38,7 @@ def test_without_an_effect_the_failure_names_the_error(kind: FailureKind) -> Non
     error = public_error(Failure(kind), Effect.NONE, action="charge")
     assert type(error) is WITHOUT_EFFECT[kind]
     assert error.money_moved == "no"
+    assert error.retryable is (type(error) in (StripeUnavailableError, RateLimitedError))
 
 
 @every_kind
@@ -44,11 +46,20 @@ def test_an_unknown_effect_outweighs_everything_else(kind: FailureKind) -> None:
     error = public_error(Failure(kind), Effect.UNKNOWN, action="charge")
     assert type(error) is OutcomeUnknownError
     assert (error.money_moved, error.retryable) == ("unknown", True)
+    assert "same idempotency key" in str(error)
+
+
+@every_kind
+def test_what_may_have_had_an_effect_is_never_told_as_without_one(kind: FailureKind) -> None:
+    failure = Failure(kind)
+    error = public_error(failure, effect_of(failure, earlier_send_unknown=True), action="charge")
+    assert error.money_moved == ("no" if kind is FailureKind.DECLINED else "unknown")
 
 
 def test_a_decline_is_a_decline_by_its_effect_alone() -> None:
     error = public_error(Failure(FailureKind.OTHER), Effect.DECLINED, action="charge")
     assert type(error) is PaymentDeclinedError
+    assert error.money_moved == "no"
 
 
 @pytest.mark.parametrize("effect", list(Effect))
@@ -108,6 +119,12 @@ def test_the_issuers_code_says_more_than_stripes() -> None:
     said = public_error(failure, Effect.DECLINED, action="charge").message
     assert "(insufficient_funds)" in said
     assert "card_declined" not in said
+
+
+@pytest.mark.parametrize("effect", list(Effect))
+def test_a_code_alone_is_told_without_a_colon(effect: Effect) -> None:
+    failure = Failure(FailureKind.INVALID, stripe_code="resource_missing")
+    assert "(resource_missing)" in public_error(failure, effect, action="charge").message
 
 
 def test_no_empty_brackets_where_stripe_gave_no_words() -> None:
