@@ -59,7 +59,7 @@ def load_routes(path: str | Path) -> dict[tuple[str, str, str, str], Route]:
     if problems:
         more = len(problems) - _MOST_PROBLEMS
         problems[_MOST_PROBLEMS:] = [f"and {more} more"] if more > 0 else []
-        raise RoutingConfigError(f"{_name(file)}: {'; '.join(problems)}")
+        raise RoutingConfigError(f"{_name(file)}: {'; '.join(problems)}", problems=problems)
     return routes
 
 

@@ -91,6 +91,8 @@ class Vault:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._login: _Login | None = None
+        # 1 or 2, once the secret was read.
+        self.kv_version = 0
 
     @property
     def source(self) -> str:
@@ -104,7 +106,8 @@ class Vault:
             VaultUnreachableError: another source may be tried.
             VaultRefusedError: it must not.
         """
-        self._login, fields = _in_time(partial(_read, self._settings, self._login))
+        reading = partial(_read, self._settings, self._login)
+        self._login, fields, self.kv_version = _in_time(reading)
         return fields
 
     def renew_in_s(self) -> float:
@@ -116,8 +119,13 @@ class Vault:
         login = self._login
         return login.ends_s - time.monotonic() if login is not None and login.is_last else None
 
+    def login_lasts(self) -> tuple[float, bool]:
+        """Return in how many seconds the login ends (inf: not at all), and if it is renewable."""
+        login = self._login
+        return (0.0, False) if login is None else (login.ends_s - time.monotonic(), login.renewable)
 
-_Read = tuple[_Login, Mapping[str, Secret]]
+
+_Read = tuple[_Login, Mapping[str, Secret], int]
 
 
 def _in_time(reading: Callable[[], _Read]) -> _Read:
@@ -149,9 +157,10 @@ def _read(settings: Settings, login: _Login | None) -> _Read:
         with contextlib.suppress(_DeniedError):
             with _conversation(settings, login.token) as held:
                 login, fields = held.renewed(login), held.fields()
-            return _replaced(settings, login) if login.is_due else login, fields
+            login = _replaced(settings, login) if login.is_due else login
+            return login, fields, held.kv_version
     with _conversation(settings, None) as new:
-        return new.logged_in(), new.fields()
+        return new.logged_in(), new.fields(), new.kv_version
 
 
 def _replaced(settings: Settings, login: _Login) -> _Login:
@@ -180,6 +189,7 @@ class _Conversation:
     def __init__(self, settings: Settings, token: Secret | None) -> None:
         self._settings = settings
         self._status = 0
+        self.kv_version = 0
         self._session = requests.Session()
         # No proxy, no netrc and no certificate bundle from the environment.
         self._session.trust_env = False
@@ -207,7 +217,8 @@ class _Conversation:
         """Return the secret's fields by name."""
         mount, path = self._settings.vault_mount, self._settings.vault_path
         kv = self._client.secrets.kv
-        if self._is_version_2():
+        self.kv_version = 2 if self._is_version_2() else 1
+        if self.kv_version == 2:
             answer = self._ask(
                 "reading the secret",
                 lambda: kv.v2.read_secret_version(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ConfigurationError, InvalidKeyError, MasterAccountError, MissingKeyError
+from ..errors import ConfigurationError, InvalidKeyError, MissingKeyError
 from ..secret import Secret
 from .backend import load_settings
 from .output import facts, heading, say
@@ -68,7 +68,7 @@ def bake_keys(
     asked.
     """
     from ..adapters.baked_keys import DEFAULT_FILE, write_baked_keys  # noqa: PLC0415 - For --help.
-    from ..domain.keys import check_public_key, check_secret_key  # noqa: PLC0415 - As above.
+    from ..domain.keys import check_public_key, check_secret_key, hint  # noqa: PLC0415 - As above.
 
     path = (output or DEFAULT_FILE).absolute()
     _expect_replaceable(path)
@@ -82,8 +82,8 @@ def bake_keys(
     facts(
         (
             ("taken from", found.source),
-            ("secret key", _hint(secret)),
-            ("public key", _hint(public)),
+            ("secret key", hint(secret)),
+            ("public key", hint(public)),
             ("master account", account),
         )
     )
@@ -129,28 +129,10 @@ def _present(secret: Secret | None, name: str, found: _Found) -> Secret:
 
 def _master_account(found: _Found, settings: Settings) -> str:
     """Return the one account that the source and STRIPE_MASTER_ACCOUNT_ID name."""
-    from ..domain.keys import check_master_account_id  # noqa: PLC0415 - For --help.
+    from ..domain.keys import one_master_account  # noqa: PLC0415 - For --help.
 
-    variable = "STRIPE_MASTER_ACCOUNT_ID"
-    named = {found.source: found.account, variable: settings.master_account_id}
-    accounts = {
-        where: check_master_account_id(account, where)
-        for where, account in named.items()
-        if account is not None
-    }
-    if len(set(accounts.values())) > 1:
-        told = " and ".join(f"{account} by {where}" for where, account in accounts.items())
-        raise MasterAccountError(f"Two different master accounts are named: {told}. Correct one.")
-    if not accounts:
-        raise MasterAccountError(
-            f"The master account is not named. Set {variable} to the platform's own account."
-        )
-    return next(iter(accounts.values()))
-
-
-def _hint(secret: Secret) -> str:
-    kind = "_".join(secret.reveal().split("_")[:2])
-    return f"{kind}_…{secret.last4}"
+    named = {"STRIPE_MASTER_ACCOUNT_ID": settings.master_account_id, found.source: found.account}
+    return one_master_account(named)
 
 
 def _from_vault(settings: Settings) -> _Found:

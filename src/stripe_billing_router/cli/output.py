@@ -27,7 +27,7 @@ _BAR_CELLS: Final = 10
 # Widths are those of the first rows; the others follow, so that a table of any length streams.
 _MEASURED_ROWS: Final = 500
 # Where a cell may be broken, the better places first.
-_BREAKS: Final = (re.compile(r"[ :](?![0-9])"), re.compile(r"[ :_\-,/.]"))
+_BREAKS: Final = (re.compile(r" (?![0-9])|:(?![0-9/])"), re.compile(r"[ :_\-,/.]"))
 
 
 # The console of the bar that is on the screen: whoever writes past it would write into the bar.

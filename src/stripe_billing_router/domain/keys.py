@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from stripe_billing_router.errors import InvalidKeyError, MasterAccountError
@@ -76,6 +77,37 @@ def check_master_account_id(text: str, source: str) -> str:
         f"The master account id from {source} is not an account id. "
         "It must be acct_ followed by letters, digits or underscores."
     )
+
+
+def one_master_account(named: Mapping[str, str | None]) -> str:
+    """Return the one account that is named, by whichever sources name one.
+
+    Raises:
+        MasterAccountError: none does, one of them is malformed, or two name different ones.
+    """
+    accounts = {
+        source: check_master_account_id(account, source)
+        for source, account in named.items()
+        if account is not None
+    }
+    if not accounts:
+        raise MasterAccountError(
+            "The master account is not named, so that no key can be proven to belong to it. Set "
+            "STRIPE_MASTER_ACCOUNT_ID, or master_account_id in the Vault secret, to the platform's "
+            "own account (acct_…)."
+        )
+    if len(set(accounts.values())) > 1:
+        told = " and ".join(f"{account} by {source}" for source, account in accounts.items())
+        raise MasterAccountError(
+            f"Two different master accounts are named: {told}. Correct one of them, or remove it."
+        )
+    return next(iter(accounts.values()))
+
+
+def hint(key: Secret) -> str:
+    """Return what a person may see of a usable key: its kind, and its end if it is long."""
+    kind = "_".join(key.reveal().split("_")[:2])
+    return f"{kind}_…{key.last4}"
 
 
 def fingerprint(secret: Secret) -> str:

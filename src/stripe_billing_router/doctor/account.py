@@ -1,0 +1,169 @@
+"""Whose the secret keys are: `GET /v1/account`, and nothing else, is asked of Stripe."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from ..domain.calls import CallFailedError, Failure, FailureKind, Reply, StripeCall
+from ..secret import Secret
+from ..settings import Settings
+from .diagnosis import Check, info, not_checked, ok, warning, wrong
+from .sources import Source, Usable
+
+_NAME: Final = "account"
+_PROOF: Final = StripeCall("account", "accounts.retrieve_current")
+
+_CONNECT_S: Final = 4.0
+_ANSWER_S: Final = 7.0
+# Leases of half a minute and windows of an hour are kept by the host's clock.
+_CLOCK_OFF_S: Final = 300
+
+
+def look_at_account(settings: Settings, told: str, usable: Usable) -> Iterator[Check]:
+    """Ask Stripe whose the key is that the router would use."""
+    if usable.secret is None:
+        yield not_checked(_NAME, "there is no key to ask with")
+        return
+    answer = _ask(settings, usable.secret)
+    if isinstance(answer, Failure):
+        yield _failed(answer, settings, told)
+        return
+    account = str(answer.body.get("id"))
+    if usable.account is None:
+        yield not_checked(
+            _NAME, f"the secret key belongs to {account}; whether that is the master account, "
+            "nothing says"
+        )  # fmt: skip
+    elif account != usable.account:
+        yield wrong(
+            _NAME,
+            f"the secret key belongs to {account}, and the master account is {usable.account}",
+            f"Put the master account's key into {told}, or correct STRIPE_MASTER_ACCOUNT_ID.",
+        )
+    else:
+        name = _display_name(answer.body)
+        yield ok(_NAME, f"the secret key belongs to the master account{f' ({name})' * bool(name)}")
+    if answer.body.get("charges_enabled") is False:
+        yield wrong(
+            "charges",
+            f"Stripe does not let {account} take charges",
+            "The dashboard says what Stripe still wants to know.",
+        )
+    yield _clock(answer)
+
+
+def look_at_others(settings: Settings, used: Usable, lower: Sequence[Source]) -> Iterator[Check]:
+    """Ask whose the keys are that would be used if the sources before them were away."""
+    for source in lower:
+        spare = source.usable
+        if spare is None or spare.secret is None or spare.secret == used.secret:
+            continue
+        name = "spare account"
+        answer = _ask(settings, spare.secret)
+        if isinstance(answer, Failure):
+            if answer.http_status in {401, 403}:
+                yield warning(
+                    name,
+                    f"Stripe refuses the secret key of {source.told} ({answer.http_status})",
+                    "Correct it, or remove it: it would be the next to be used.",
+                )
+            continue
+        account = str(answer.body.get("id"))
+        if account == (spare.account or used.account):
+            yield info(name, f"its secret key belongs to {account} as well")
+        else:
+            yield warning(
+                name,
+                f"the secret key of {source.told} belongs to {account}, which is not the master "
+                "account",
+                "Replace or remove it: where the sources before it are away, no bot could pay.",
+            )
+
+
+def _ask(settings: Settings, secret: Secret) -> Reply | Failure:
+    from ..adapters.stripe_gateway import StripeGateway  # noqa: PLC0415 - The SDK is slow to load.
+
+    gateway = StripeGateway(
+        secret,
+        api_base=settings.api_base,
+        http_client=settings.http_client,
+        connect_timeout_s=min(_CONNECT_S, settings.connect_timeout_s),
+        read_timeout_s=min(_ANSWER_S, settings.read_timeout_s),
+        call_timeout_s=min(_ANSWER_S, settings.call_timeout_s),
+    )
+    try:
+        return gateway.send(_PROOF, idempotency_key=None)
+    except CallFailedError as failed:
+        return failed.failure
+    finally:
+        gateway.close()
+
+
+def _failed(failure: Failure, settings: Settings, told: str) -> Check:
+    if failure.kind is FailureKind.AUTHENTICATION:
+        return wrong(
+            _NAME,
+            f"Stripe refuses the secret key from {told} (401): rolled, expired, or never valid",
+            "Put the key there that the dashboard shows now.",
+        )
+    if failure.kind is FailureKind.PERMISSION:
+        return wrong(
+            _NAME,
+            f"the secret key from {told} may not read its own account (403), so that nobody can "
+            "prove whose it is",
+            "Give the restricted key the permission to read the account.",
+        )
+    if failure.kind is FailureKind.RATE_LIMITED:
+        return warning(_NAME, "Stripe is limiting requests (429)", "Ask again in a minute.")
+    address = settings.api_base
+    if failure.kind is FailureKind.NOT_SENT:
+        return wrong(
+            _NAME,
+            f"{address} cannot be reached: {_why(address)}",
+            "Look at the network, the name server and the firewall. Proxy variables are not used.",
+        )
+    answer = f"answers {failure.http_status}" if failure.http_status else "gives no whole answer"
+    return wrong(_NAME, f"{address} {answer}", "Ask again later; status.stripe.com may know more.")
+
+
+def _why(address: str) -> str:
+    """Say how far one gets on the way to an address."""
+    parts = urlsplit(address)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout=_CONNECT_S).close()
+    except socket.gaierror:
+        return "its name cannot be resolved"
+    except TimeoutError:
+        return "nothing answers there"
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return "there is a connection, but no secure one: its certificate is not Stripe's"
+
+
+def _display_name(body: Mapping[str, Any]) -> str:
+    dashboard = (body.get("settings") or {}).get("dashboard") or {}
+    name = dashboard.get("display_name") or (body.get("business_profile") or {}).get("name")
+    return name if isinstance(name, str) else ""
+
+
+def _clock(answer: Reply) -> Check:
+    name = "clock"
+    try:
+        theirs_s = parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
+    except ValueError:
+        return not_checked(name, "the answer does not say what time it is at Stripe")
+    off_s = round(time.time() - theirs_s)
+    if abs(off_s) > _CLOCK_OFF_S:
+        return warning(
+            name,
+            f"this host's clock is {abs(off_s):,} s {'ahead of' if off_s > 0 else 'behind'} "
+            "Stripe's",
+            "Have the host keep time (NTP): leases and retries are timed by it.",
+        )
+    return ok(name, f"within {max(1, abs(off_s))} s of Stripe's")

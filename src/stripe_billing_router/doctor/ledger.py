@@ -1,0 +1,172 @@
+"""The ledger's database, what waits in it, and who is frozen."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from ..adapters import schema
+from ..adapters.database import Database
+from ..adapters.ledger_look import LedgerLook
+from ..adapters.ledger_look import look as look_into
+from ..adapters.storage_errors import DatabaseAwayError
+from ..errors import ConfigurationError
+from ..operation import State
+from ..settings import Settings
+from .diagnosis import Check, info, ok, warning, wrong
+from .mounts import network_file_system
+from .words import in_two, plural, some
+
+_NAME: Final = "database"
+_MOUNTS: Final = Path("/proc/self/mountinfo")
+# Nobody knows how these end until somebody asks.
+_UNDECIDED: Final = (State.UNKNOWN, State.ROLLING_BACK)
+
+
+def look(settings: Settings) -> Iterator[Check]:
+    """Look at the database that the settings name; none is made, migrated or written."""
+    database = _named(settings)
+    if isinstance(database, str):
+        yield wrong(_NAME, *in_two(database, "Correct STRIPE_LEDGER_URL."))
+        return
+    if database.file is not None:
+        yield from _place(database.file)
+        if not database.file.exists():
+            yield _missing(database, database.file)
+            return
+    found = _found(settings)
+    if isinstance(found, str):
+        yield wrong(
+            _NAME,
+            f"{database.description} cannot be used: {found}",
+            "Bring it back, or correct STRIPE_LEDGER_URL. Until then the bots write into files "
+            "(database_away=spill) or are refused.",
+        )
+        return
+    yield _schema(database.description, found)
+    yield _writing(found)
+    yield from _operations(found)
+    yield _freezes(found)
+
+
+def _named(settings: Settings) -> Database | str:
+    """Return the database, not opened, or why there can be none."""
+    try:
+        return Database(
+            settings.database_url, seen_file=settings.ledger_dir.absolute() / "database.seen"
+        )
+    except ConfigurationError as error:
+        return error.message
+
+
+def _found(settings: Settings) -> LedgerLook | str:
+    try:
+        return look_into(settings.database_url, time.time_ns() // 1_000_000)
+    except DatabaseAwayError as error:
+        return str(error)
+
+
+def _place(file: Path) -> Iterator[Check]:
+    kind = ""
+    if _MOUNTS.exists():
+        kind = network_file_system(file, _MOUNTS.read_text(encoding="utf-8", errors="replace"))
+    if kind:
+        yield wrong(
+            "file system",
+            f"{file} is on a network file system ({kind}), where SQLite loses data",
+            "Put it on a local disk, or use PostgreSQL (STRIPE_LEDGER_URL).",
+        )
+
+
+def _missing(database: Database, file: Path) -> Check:
+    if database.was_seen():
+        return wrong(
+            _NAME,
+            f"{database.description} is missing, though it was made: what was paid is not known",
+            "Bring it back from a backup. The bots do not begin with an empty one.",
+        )
+    folder = file.parent
+    while not folder.exists():
+        folder = folder.parent
+    if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        return wrong(
+            _NAME,
+            f"{database.description} is not there, and {folder} cannot be written",
+            "Let this user write there, or name another place by STRIPE_LEDGER_DIR.",
+        )
+    return info(
+        _NAME, f"{database.description} is not there yet; the first operation makes it, and may"
+    )
+
+
+def _schema(description: str, found: LedgerLook) -> Check:
+    told = f"{description}, version {found.version}"
+    if found.schema is None:
+        return info(_NAME, f"{told} has no tables yet; the first operation makes them")
+    if found.schema > schema.HEAD:
+        return wrong(
+            _NAME,
+            f"{told} has schema {found.schema}, and this package knows up to {schema.HEAD}",
+            "Update stripe_billing_router on this host.",
+        )
+    if found.schema < schema.HEAD:
+        return warning(
+            _NAME,
+            f"{told} has schema {found.schema}, and this package needs {schema.HEAD}",
+            "Stop older versions of the package, then let the database's owner run "
+            "`stripe-billing-router freezes`: any look brings it up to date.",
+        )
+    return ok(_NAME, f"{told}, schema {found.schema}")
+
+
+def _writing(found: LedgerLook) -> Check:
+    if found.cannot_write:
+        return wrong(
+            "writing",
+            f"bots cannot write: {found.cannot_write}",
+            "Look at its rights, its disk, and who holds its lock.",
+        )
+    if found.lacks:
+        return wrong(
+            "writing",
+            f"this user lacks {', '.join(found.lacks)}",
+            "Grant it: the page `Many hosts` has the roles.",
+        )
+    return ok("writing", "may write (nothing was written)")
+
+
+def _operations(found: LedgerLook) -> Iterator[Check]:
+    if found.schema != schema.HEAD:
+        return
+    name, counts = "operations", found.operations
+    undecided = {state: counts[state] for state in _UNDECIDED if counts.get(state)}
+    if found.left_behind:
+        undecided[State.PENDING] = found.left_behind
+    if undecided:
+        told = ", ".join(f"{count} {state}" for state, count in undecided.items())
+        yield warning(
+            name,
+            f"left unsettled: {told}",
+            "`stripe-billing-router operations --unsettled` lists them, `stripe-billing-router "
+            "recover` finishes them.",
+        )
+    waiting = {state: count - undecided.get(state, 0) for state, count in counts.items()}
+    told = ", ".join(f"{count} {state}" for state, count in waiting.items() if count > 0)
+    if told:
+        yield info("under way", told)
+    elif not undecided:
+        yield ok(name, "all are settled")
+
+
+def _freezes(found: LedgerLook) -> Check:
+    if not found.freezes:
+        return ok("freezes", "no bot is frozen")
+    return warning(
+        "freezes",
+        f"{plural(len(found.freezes), 'freeze')} hold{'s' if len(found.freezes) == 1 else ''}: "
+        f"{some(list(found.freezes))}",
+        "`stripe-billing-router freezes` says why; `unfreeze` lifts one, once its cause is found.",
+    )

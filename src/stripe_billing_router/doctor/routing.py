@@ -1,0 +1,81 @@
+"""The routing file and the limits file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..adapters.limits_file import DEFAULT_FILE, expect_yaml
+from ..adapters.routing_file import load_routes
+from ..errors import BillingError, LimitsConfigError
+from ..settings import Settings
+from .diagnosis import Check, info, ok, warning, wrong
+from .words import in_two, plural, some
+
+
+def look(settings: Settings) -> Iterator[Check]:
+    """Look at both files as the router reads them."""
+    yield from _routing_file(settings.routing_config)
+    yield from _limits_file(settings.limits_config)
+
+
+def _routing_file(file: Path) -> Iterator[Check]:
+    name = "routing file"
+    try:
+        routes = load_routes(file)
+    except BillingError as error:
+        problems = error.details.get("problems")
+        if not problems:
+            message = error.message.removeprefix(f"{name} ")
+            yield wrong(name, *in_two(message, "Correct it: no bot starts without it."))
+        for problem in problems or ():
+            yield wrong(name, f"{file}, {problem}", "Correct this line.")
+        return
+    regions = sorted({region for _, region, _, _ in routes})
+    told = f"{plural(len(routes), 'route')} in {plural(len(regions), 'region')} ({some(regions)})"
+    yield ok(name, f"{file}: {told}")
+    poor = [
+        f"{category}:{bot} ({region})"
+        for (_, region, category, bot), route in routes.items()
+        if region != "default" and route.currency is None
+    ]
+    if poor:
+        yield warning(
+            "currencies",
+            f"{plural(len(poor), 'route')} of other regions name{'s' if len(poor) == 1 else ''} no "
+            f"currency: {some(poor)}",
+            "Give each a currency, or have its bots name one: without, a charge by amount is "
+            "refused.",
+        )
+    yield from _writable_by_others(name, file)
+
+
+def _writable_by_others(name: str, file: Path) -> Iterator[Check]:
+    if file.stat().st_mode & 0o002:
+        yield warning(
+            name,
+            f"everybody on this host may write {file}, and so choose what the bots charge",
+            f"chmod o-w {file}",
+        )
+
+
+def _limits_file(chosen: Path | None) -> Iterator[Check]:
+    name = "limits file"
+    file = chosen or DEFAULT_FILE
+    if chosen is None and not file.exists():
+        yield info(name, f"there is none ({file}): nothing limits what bots spend")
+        return
+    problem = ""
+    try:
+        expect_yaml(file)
+    except LimitsConfigError as error:
+        problem = error.message.removeprefix(f"{name} ")
+    if problem:
+        yield wrong(name, *in_two(problem, "Correct it, or name another by STRIPE_LIMITS_CONFIG."))
+        return
+    yield warning(
+        name,
+        f"{file} is YAML; this version of the package does not read its rules yet",
+        "Do not rely on it: nothing limits what bots spend.",
+    )
+    yield from _writable_by_others(name, file)
