@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from ..adapters.storage_errors import StorageError
 from ..errors import BillingError
 from ..redaction import redact
-from . import bake_keys, freezes, ledger, operations, recover, routes
+from . import bake_keys, doctor, freezes, ledger, operations, recover, routes
 from .output import complain
 
 LOOKING = "Looking"
@@ -19,6 +19,7 @@ ACTING = "Acting"
 
 # Command -> what people do with it; shown by its help, and in the documentation.
 EXAMPLES: dict[str, tuple[str, ...]] = {
+    "doctor": ("doctor", "doctor --json"),
     "ledger": (
         "ledger --bot finance:finance_router_bot --since 24h",
         "ledger --since 2026-07-01 --until 2026-08-01 --money --format csv > july.csv",
@@ -103,7 +104,8 @@ ABOUT = """Look into what the bots have paid, stop bots, and set the router up.
 
 Settings come from the environment, as for the bots: STRIPE_LEDGER_URL or STRIPE_LEDGER_DIR name \
 the database, STRIPE_ROUTING_CONFIG the routing file. No command here begins a payment: recover \
-alone talks to Stripe, and finishes what a bot has begun. It and bake-keys need Stripe keys."""
+finishes at Stripe what a bot has begun, doctor asks Stripe whose the keys are, and no other talks \
+to Stripe. recover and bake-keys need Stripe keys."""
 
 
 @app.callback(help=ABOUT)
@@ -128,6 +130,7 @@ def _examples(name: str) -> str:
 
 
 for _name, _command, _panel in (
+    ("doctor", doctor.doctor, LOOKING),
     ("ledger", ledger.ledger, LOOKING),
     ("operations", operations.operations, LOOKING),
     ("freezes", freezes.freezes, LOOKING),
