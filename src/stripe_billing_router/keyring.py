@@ -40,11 +40,6 @@ _RETRY_S: Final = 15.0
 # How many newer keys one request tries, should they be rolled one right after the other.
 _MOST_ROLLS: Final = 3
 
-# Conditions that last, each told once.
-_AWAY, _BAD, _REFUSED, _ENDING = (
-    "key_source_unreachable", "key_source_refuses", "new_key_refused", "vault_token_ending",
-)  # fmt: skip
-
 log = logging.getLogger(__name__)
 
 
@@ -242,11 +237,11 @@ class Keyring:
             return True
         if not problem.retryable:
             self._alerts.send(
-                _REFUSED,
+                "new_key_refused",
                 "critical" if isinstance(problem, KeyAccountMismatchError) else "error",
                 f"New keys were found and are not used: {problem.message}. Those before them stay "
                 "in use.",
-                once_key=_REFUSED,
+                once_key="new_key_refused",
             )
         return isinstance(problem, InvalidKeyError)
 
@@ -257,17 +252,20 @@ class Keyring:
             keys = self._sources.read_again()
         except SourceAwayError as away:
             self._alerts.send(
-                _AWAY,
+                "key_source_unreachable",
                 "error",
                 f"{away}. The Stripe keys that are held stay in use for "
                 f"{self._stale_after_s / 3600:g} h after they were last confirmed.",
-                once_key=_AWAY,
+                once_key="key_source_unreachable",
             )
             return None
         except ConfigurationError as bad:
             self._refusal = bad
             self._alerts.send(
-                _BAD, "critical", f"{bad.message} No operation begins until then.", once_key=_BAD
+                "key_source_refuses",
+                "critical",
+                f"{bad.message} No operation begins until then.",
+                once_key="key_source_refuses",
             )
             return None
         self._refusal = None
@@ -278,7 +276,7 @@ class Keyring:
         )
         if held is None or not same:
             return keys
-        self._alerts.over(_REFUSED)
+        self._alerts.over("new_key_refused")
         self._held = replace(held, keys=keys, confirmed_s=time.monotonic())
         return None
 
@@ -289,7 +287,7 @@ class Keyring:
         prove(gateway, keys)
         # The connections of the one before end with the operations that still use them.
         self._held = _Held(keys, gateway, time.monotonic(), this_round)
-        self._alerts.over(_REFUSED)
+        self._alerts.over("new_key_refused")
         log.info("the Stripe key from %s was replaced by a newer one", keys.source)
 
     def _refuse_another_account(self, keys: Keys) -> None:
@@ -303,25 +301,25 @@ class Keyring:
     def _tell_of_source(self, keys: Keys) -> None:
         if keys.passed_over:
             self._alerts.send(
-                _AWAY,
+                "key_source_unreachable",
                 "error",
                 f"{keys.passed_over}. The Stripe keys from {keys.source} are used instead.",
                 {"source": keys.source},
-                once_key=_AWAY,
+                once_key="key_source_unreachable",
             )
             return
-        for condition in (_AWAY, _BAD):
+        for condition in ("key_source_unreachable", "key_source_refuses"):
             self._alerts.over(condition)
         ends_in_s = self._sources.login_ends_in_s()
         if ends_in_s is None:
-            self._alerts.over(_ENDING)
+            self._alerts.over("vault_token_ending")
             return
         self._alerts.send(
-            _ENDING,
+            "vault_token_ending",
             "error",
             f"The token for {keys.source} ends in {max(ends_in_s, 0):.0f} s and cannot be renewed: "
             "the Stripe keys cannot be read after that. Hand in a new one.",
-            once_key=_ENDING,
+            once_key="vault_token_ending",
         )
 
 
