@@ -15,15 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stripe_billing_router.domain.keys import (
-    check_master_account_id,
     check_public_key,
     check_secret_key,
+    one_master_account,
 )
-from stripe_billing_router.errors import (
-    ConfigurationError,
-    MasterAccountError,
-    MissingKeyError,
-)
+from stripe_billing_router.errors import ConfigurationError, MissingKeyError
 from stripe_billing_router.secret import Secret
 from stripe_billing_router.settings import Settings
 
@@ -215,25 +211,10 @@ def _checked(found: _Found, settings: Settings) -> Keys:
 
 def _master_account(found: _Found, settings: Settings) -> str:
     """Return the one id that is named, by the settings, the source, or both."""
-    named: dict[str, str] = {}
-    if settings.master_account_id is not None:
-        named["STRIPE_MASTER_ACCOUNT_ID"] = check_master_account_id(
-            settings.master_account_id, "STRIPE_MASTER_ACCOUNT_ID"
-        )
-    if found.master_account_id is not None:
-        named[found.source] = check_master_account_id(
-            found.master_account_id.reveal(), found.source
-        )
-    accounts = set(named.values())
-    if not accounts:
-        raise MasterAccountError(
-            "The master account is not named, so that no key can be proven to belong to it. Set "
-            "STRIPE_MASTER_ACCOUNT_ID, or master_account_id in the Vault secret, to the platform's "
-            "own account (acct_…)."
-        )
-    if len(accounts) > 1:
-        told = " and ".join(f"{account} by {source}" for source, account in named.items())
-        raise MasterAccountError(
-            f"Two different master accounts are named: {told}. Correct one of them, or remove it."
-        )
-    return accounts.pop()
+    by_source = found.master_account_id
+    return one_master_account(
+        {
+            "STRIPE_MASTER_ACCOUNT_ID": settings.master_account_id,
+            found.source: None if by_source is None else by_source.reveal(),
+        }
+    )
