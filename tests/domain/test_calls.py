@@ -5,6 +5,7 @@ import pytest
 from stripe_billing_router.adapters.stripe_methods import METHODS
 from stripe_billing_router.domain.calls import (
     CallFailedError,
+    Effect,
     Failure,
     FailureKind,
     Reply,
@@ -20,6 +21,12 @@ def test_a_call_writes_unless_it_is_a_get(method: str) -> None:
 def test_a_call_has_no_parameters_and_no_target_of_its_own() -> None:
     call = StripeCall("balance", "balance.retrieve")
     assert (call.params, call.target) == ({}, None)
+
+
+@pytest.mark.parametrize("name", [*FailureKind, *Effect])
+def test_a_kind_is_stored_by_its_name_in_lower_case(name: FailureKind | Effect) -> None:
+    """Journals of earlier versions hold these names."""
+    assert name.value == name.name.lower()
 
 
 def test_the_request_id_is_stripes_or_none() -> None:

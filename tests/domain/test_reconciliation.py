@@ -8,7 +8,12 @@ import pytest
 
 from stripe_billing_router.domain.calls import CallFailedError, FailureKind, StripeCall
 from stripe_billing_router.domain.flows import Settlement
-from stripe_billing_router.domain.reconciliation import find_earlier, reconcile
+from stripe_billing_router.domain.reconciliation import (
+    attempt_of,
+    find_earlier,
+    is_half_built,
+    reconcile,
+)
 from stripe_billing_router.operation import Operation, Plan, State
 from support.operations import OPERATION
 from support.scripted import FORBIDDEN, GONE, Answer, play
@@ -138,6 +143,47 @@ class TestEarlier:
 
     def test_a_balance_makes_nothing(self) -> None:
         assert play(find_earlier(lost("balance"))) == []
+
+
+class TestHalfBuilt:
+    @pytest.mark.parametrize(
+        ("status", "expected"),
+        [("requires_payment_method", True), ("requires_confirmation", True), (None, True),
+         ("succeeded", False), ("processing", False), ("canceled", False)],
+    )  # fmt: skip
+    def test_an_intent_that_was_to_be_confirmed_and_is_not_decided(
+        self, status: str | None, expected: bool
+    ) -> None:
+        plan = lost("amount", payment_method_id="pm_1").plan
+        assert is_half_built(plan, {"status": status}) is expected
+
+    def test_an_intent_without_a_method_waits_for_somebody_else_to_confirm_it(self) -> None:
+        plan = lost("amount").plan
+        waiting = {"status": "requires_payment_method"}
+        assert not is_half_built(plan, waiting)
+        assert is_half_built(plan, {**waiting, "last_payment_error": {"code": "card_declined"}})
+        assert is_half_built(plan, {"status": "requires_action"})
+
+    @pytest.mark.parametrize(
+        ("status", "expected"),
+        [("draft", True), ("open", True), ("uncollectible", True), (None, True),
+         ("paid", False), ("void", False)],
+    )  # fmt: skip
+    def test_an_invoice_until_it_is_paid_or_void(self, status: str | None, expected: bool) -> None:
+        assert is_half_built(lost("price").plan, {"status": status}) is expected
+
+    @pytest.mark.parametrize("kind", ["refund", "subscription", "checkout", "customer"])
+    def test_what_one_request_makes_is_never_half_built(self, kind: str) -> None:
+        assert not is_half_built(lost(kind, payment_method_id="pm_1").plan, {"status": "open"})
+
+    @pytest.mark.parametrize(
+        ("metadata", "attempt"),
+        [({"sbr_attempt": "3"}, 3), ({"sbr_attempt": "1"}, 1), ({}, 1), ({"sbr_attempt": ""}, 1)],
+    )
+    def test_an_object_names_the_attempt_that_made_it(
+        self, metadata: dict[str, str], attempt: int
+    ) -> None:
+        assert attempt_of({"metadata": metadata}) == attempt
 
 
 class TestChargeByAmount:

@@ -174,6 +174,22 @@ class TestIdempotencyKeys:
         with pytest.raises(InputError, match="idempotency key"):
             check_idempotency_key(key)
 
+    @pytest.mark.parametrize(
+        "secret",
+        ["sk_live_51H", "run-rk_test_a", "pk_org_live_a", "whsec_abc", "pi_1_secret_2",
+         "order pi_3Mt_secret_", "seti_1_secret_2", "cs_live_a1_secret_b", "src_1_secret_2"],
+    )  # fmt: skip
+    def test_a_secret_would_be_stored_and_is_refused_unshown(self, secret: str) -> None:
+        with pytest.raises(InputError, match="holds a Stripe key or a client secret") as caught:
+            check_idempotency_key(secret)
+        assert secret not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "key", ["task_live_2", "ask_live_2", "pi_1", "api_1_secret_2", "pi__secret", "my_secret_1"]
+    )
+    def test_what_only_looks_like_a_secret_passes(self, key: str) -> None:
+        assert check_idempotency_key(key) == key
+
 
 class TestMetadata:
     def test_whole_numbers_become_text(self) -> None:
