@@ -274,6 +274,18 @@ class OwnVault(Vault):
         self.call("PUT", "sys/unseal", {"key": self.unseal_key}, token="")
         self._wait_for("sys/health")
 
+    def watch(self) -> None:
+        """Write down each request from now on, for `reads`."""
+        file = {"file_path": str(self.folder / "audit.log")}
+        self.call("PUT", "sys/audit/file", {"type": "file", "options": file})
+
+    def reads(self, path: str) -> int:
+        """Return how often `path` was read since `watch`."""
+        lines = (self.folder / "audit.log").read_text().splitlines()
+        entries = [json.loads(line) for line in lines]
+        asked = [entry["request"] for entry in entries if entry["type"] == "request"]
+        return sum((one["operation"], one["path"]) == ("read", path) for one in asked)
+
     def reload_certificate(self) -> None:
         """Have it read its certificate and key again, and wait until it shows the new one."""
         assert self.process is not None
