@@ -16,8 +16,10 @@ def binary() -> Path:
     """The server's program; where there is none, skip with the reason, but never under CI."""
     found = find_binary()
     if found is None:
+        if os.environ.get("TEST_VAULT_ADDR"):
+            pytest.skip("the server of TEST_VAULT_ADDR is not ours to stop, and there is no other")
         reason = "no vault or bao on the PATH, and none compiled yet: make test-vault does (12 min)"
-        if is_ci() and not os.environ.get("TEST_VAULT_ADDR"):
+        if is_ci():
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
     return found
