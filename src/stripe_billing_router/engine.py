@@ -22,7 +22,7 @@ from .domain import refusals
 from .domain.calls import CallFailedError, Effect, Failure, FailureKind, Reply, StripeCall
 from .domain.flows import Settlement, UncleanError
 from .domain.leases import blocks_a_retry, is_held, is_same_run
-from .domain.outcomes import effect_of, may_retry
+from .domain.outcomes import effect_of, is_spent, may_retry
 from .domain.reconciliation import attempt_of, is_half_built
 from .domain.refresh import refreshed
 from .domain.verification import verify
@@ -41,7 +41,7 @@ from .errors import (
 from .operation import Operation, State
 from .receipt import Receipt
 from .reconciler import ABSENCE_PROVEN_AFTER_MS, Reconciler
-from .run import Run, failed, is_spent, recorded_outcome, replied, undecided
+from .run import Run, failed, recorded_outcome, replied, undecided
 from .sender import CLOCK_SKEW_MS, RESEND_WINDOW_MS, Gateway, Sender, Surroundings
 from .settler import Settler, error_of
 
@@ -293,8 +293,7 @@ class Engine:
     def _break_off(self, operation: Operation) -> None:
         current = self._caught_up(operation)
         if current is not None:
-            problem = Failure(FailureKind.OTHER, "the call was interrupted")
-            self._settler.unknown(current, problem)
+            self._settler.unknown(current, Failure(FailureKind.OTHER, "the call was interrupted"))
 
     def _caught_up(self, operation: Operation) -> Operation | None:
         """Return it with a commit of which nobody here has heard; None where nothing is its own."""
@@ -372,6 +371,7 @@ class Engine:
             return self._proven_gateway()
         except BillingError as refused:
             if not run.wrote and not run.undecided:
+                run.operation = replace(run.operation, steps=())  # nothing of it was sent
                 raise
             problem = Failure(FailureKind.OTHER, refused.message)
         raise self._settler.unknown(run.operation, problem)

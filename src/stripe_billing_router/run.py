@@ -29,8 +29,6 @@ FLOWS: Mapping[str, FlowFactory] = {
     "balance": read_balance,
 }
 
-_NOTHING_KEPT = (FailureKind.NOT_SENT, FailureKind.AUTHENTICATION, FailureKind.RATE_LIMITED)
-
 
 def tags_of(operation: Operation) -> dict[str, str]:
     """Return the metadata by which an object at Stripe is known as this operation's."""
@@ -141,20 +139,6 @@ def undecided(operation: Operation) -> list[StepRecord]:
         for record in operation.steps
         if record.reply is None and record.failure is None and _writes(record)
     ]
-
-
-def is_spent(operation: Operation) -> bool:
-    """Whether Stripe may keep an answer under any step key of this attempt.
-
-    Stripe: "Idempotent requests": nothing is saved before an endpoint began to execute.
-    """
-    return any(
-        record.unknown_sends > 0
-        or record.failure is None
-        or FailureKind(record.failure["kind"]) not in _NOTHING_KEPT
-        for record in operation.steps
-        if _writes(record)
-    )
 
 
 def _writes(record: StepRecord) -> bool:

@@ -209,3 +209,75 @@ def test_nothing_is_taken_later_of_what_was_refused_for_its_key(
     report = world.start_process().recover()
     assert report.operations == ()
     assert [operation.state for operation in bot.records.operations()] == [State.FAILED]
+
+
+def end_unknown(bot: BillingRouter, world: World) -> None:
+    """Have a charge taken whose answers are all lost."""
+    world.sandbox.faults.lose_reply(method="POST", times=None)
+    with pytest.raises(OutcomeUnknownError):
+        bot.charge(BOT, 10, idempotency_key="order-1")
+    world.sandbox.faults.clear()
+
+
+def expect_paid_once_days_later(world: World) -> None:
+    world.database_away = False
+    world.start_process(host=0).recover()
+    world.start_process(host=1).recover()
+    world.pass_time(25 * 3600)  # Stripe has forgotten the step's key.
+    assert world.start_process().charge(BOT, 10, idempotency_key="order-1").paid
+    assert world.sandbox.captured_minor() == 1000
+    assert [row.error for row in world.start_process().records.ledger()].count(0) == 1
+    assert "journal_conflict" not in dict(world.alerts)
+
+
+@pytest.mark.parametrize("host", [0, 1])
+def test_a_refusal_while_the_database_is_away_does_not_settle_what_was_unknown_before(
+    world: World, host: int
+) -> None:
+    end_unknown(world.start_process(), world)
+    world.database_away = True
+    world.sandbox.faults.server_error(method="GET", times=None)
+    with pytest.raises(LedgerUnavailableError):
+        world.start_process(host=host).charge(BOT, 10, idempotency_key="order-1")
+    world.sandbox.faults.clear()
+    expect_paid_once_days_later(world)
+
+
+@pytest.mark.parametrize("host", [0, 1])
+@pytest.mark.parametrize("unknown", [True, False])
+def test_what_comes_after_a_refused_send_counts_once_the_database_is_back(
+    world: World, host: int, *, unknown: bool
+) -> None:
+    """The refusal and what followed it have the same step keys, so they are one attempt."""
+    world.database_away = True
+    world.sandbox.faults.rate_limit(method="POST")
+    with pytest.raises(RateLimitedError):
+        world.start_process(host=0).charge(BOT, 10, idempotency_key="order-1")
+    world.sandbox.faults.clear()
+    if unknown:
+        end_unknown(world.start_process(host=host), world)
+    else:
+        world.start_process(host=host).charge(BOT, 10, idempotency_key="order-1")
+    expect_paid_once_days_later(world)
+
+
+def test_a_key_that_is_revoked_between_looking_and_sending_uses_up_no_attempt(
+    world: World,
+) -> None:
+    """Of two hosts that do not see each other, one pays and hears nothing; one sends nothing."""
+    world.database_away = True
+    other = world.start_process(host=1)
+    other._keyring.proven_gateway()
+    process = world.process_of(other)
+    process.moment = Moment("waits_after", 1)  # It has looked for what was made before.
+
+    def meanwhile() -> None:
+        end_unknown(world.start_process(host=0), world)
+        other._keyring.distrust()
+        world.sandbox.revoke(SECRET_KEY)
+
+    world.meanwhile = meanwhile
+    with pytest.raises(InvalidKeyError):
+        other.charge(BOT, 10, idempotency_key="order-1")
+    world.sandbox._service.keys.revoked.clear()
+    expect_paid_once_days_later(world)

@@ -1,11 +1,21 @@
 """What a failed write is known to have done, and whether sending it again can help."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stripe_billing_router.domain.calls import Effect, Failure, FailureKind
-from stripe_billing_router.domain.outcomes import effect_of, may_retry, retry_delay_s
+from stripe_billing_router.domain.outcomes import (
+    effect_of,
+    is_spent,
+    may_retry,
+    retry_delay_s,
+)
+from stripe_billing_router.operation import StepRecord
+from support.operations import OPERATION
 
 # Stripe says so itself, or not one byte of the request has left this host.
 WITHOUT_EFFECT = {
@@ -76,3 +86,23 @@ def test_waits_are_bounded_and_never_shorter_than_stripe_asks(
     delay_s = retry_delay_s(Failure(FailureKind.SERVER, retry_after_s=retry_after_s), attempt)
     assert 0.5 <= delay_s <= max(8.0, retry_after_s or 0.0)
     assert delay_s >= (retry_after_s or 0.0)
+
+
+def sent(method: str = "payment_intents.create", **outcome: Any) -> bool:
+    """Say whether one step's outcome uses an attempt's keys up."""
+    return is_spent(replace(OPERATION, steps=(StepRecord(step="a", method=method, **outcome),)))
+
+
+@every_kind
+def test_an_attempt_is_used_up_unless_nothing_was_executed_for_certain(kind: FailureKind) -> None:
+    kept = kind not in (FailureKind.NOT_SENT, FailureKind.AUTHENTICATION, FailureKind.RATE_LIMITED)
+    assert sent(failure={"kind": str(kind)}) is kept
+    assert sent(failure={"kind": str(kind)}, unknown_sends=1)
+    assert not sent("customers.retrieve", failure={"kind": str(kind)})
+
+
+def test_an_attempt_is_used_up_by_what_was_answered_or_may_have_been_sent() -> None:
+    assert sent(reply={"id": "pi_1"})
+    assert sent()
+    assert not sent("customers.retrieve", reply={"id": "cus_1"})
+    assert not is_spent(OPERATION)

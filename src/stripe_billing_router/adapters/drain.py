@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
+from ..domain.outcomes import is_spent
 from ..operation import Operation, State
 from .database import Connection, Database
 from .freezes import Freezes
@@ -112,7 +113,9 @@ class Drain:
         done = DrainReport()
         for entry in entries:
             if entry.operation is not None:
-                self._merge(connection, entry.operation, done)
+                # Its newest state: versions count on from the database's as soon as one is in it.
+                newest = self._spool.find(entry.operation.operation_id)
+                self._merge(connection, newest or entry.operation, done)
             for row in entry.rows:
                 done.rows += self._ledger.insert(connection, row)
             for freeze in entry.freezes:
@@ -132,7 +135,8 @@ class Drain:
                 if spilled.state is State.SUCCEEDED and _RANK[stored.state] < _RANK[spilled.state]:
                     done.conflicts.append(spilled.operation_id)
                 return
-            if stored.state is State.FAILED and spilled.attempt == stored.attempt:
+            contradicted = stored.state is State.FAILED and not _left_nothing(stored)
+            if contradicted and spilled.attempt == stored.attempt:
                 done.conflicts.append(spilled.operation_id)
             version = max(spilled.version, stored.version + 1)
             merged = replace(spilled, version=version)
@@ -149,7 +153,18 @@ class Drain:
 
 def is_further(spilled: Operation, stored: Operation) -> bool:
     """Tell whether the spilled state replaces the one in the database."""
+    same_run = spilled.created_ms == stored.created_ms
+    if spilled.attempt == stored.attempt and not same_run and _left_nothing(spilled, stored):
+        return not _left_nothing(spilled)
     return _progress(spilled) > _progress(stored)
+
+
+def _left_nothing(*operations: Operation) -> bool:
+    """Tell whether one of them failed before Stripe took it up.
+
+    That says nothing of what another run of the same attempt did, with the same step keys.
+    """
+    return any(one.state is State.FAILED and not is_spent(one) for one in operations)
 
 
 def _progress(operation: Operation) -> tuple[int, int, int]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from .calls import Effect, Failure, FailureKind
+from ..operation import Operation
+from .calls import Effect, Failure, FailureKind, StripeCall
 
 _EFFECT: Final = {
     FailureKind.NOT_SENT: Effect.NONE,
@@ -31,6 +32,9 @@ _TRANSIENT: Final = frozenset(
         FailureKind.SERVER,
     }
 )
+
+# Stripe: "Idempotent requests": nothing is saved before an endpoint began to execute.
+_NOTHING_KEPT: Final = (FailureKind.NOT_SENT, FailureKind.AUTHENTICATION, FailureKind.RATE_LIMITED)
 
 
 def effect_of(failure: Failure, *, earlier_send_unknown: bool) -> Effect:
@@ -58,3 +62,14 @@ def retry_delay_s(failure: Failure, attempt: int) -> float:
     Stripe's `Retry-After` is obeyed where it asks for more.
     """
     return max(min(0.5 * 2.0 ** (attempt - 1), 8.0), failure.retry_after_s or 0.0)
+
+
+def is_spent(operation: Operation) -> bool:
+    """Say whether Stripe may keep an answer under any step key of this attempt."""
+    return any(
+        record.unknown_sends > 0
+        or record.failure is None
+        or FailureKind(record.failure["kind"]) not in _NOTHING_KEPT
+        for record in operation.steps
+        if StripeCall(record.step, record.method).writes
+    )
