@@ -61,8 +61,8 @@ def log_event(
         writer(row)
     elif not write_by_default(row):
         raise InputError(
-            f"the ledger has a {row.action_type} row for this Stripe object already; money is "
-            "written once"
+            f"the row was not written: the ledger has a {row.action_type} row for this Stripe "
+            f"object already, or another row with the id {row.id}; both are written once"
         )
     return row.id
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -53,6 +54,13 @@ def test_the_same_row_again_is_no_second_row_and_no_complaint(records: Records) 
     given = row()
     assert records.log(given)
     assert records.log(given)
+    assert list(records.ledger()) == [given]
+
+
+def test_another_row_with_the_same_id_is_refused_and_not_passed_over(records: Records) -> None:
+    given = row("pi_1", action_type="note")
+    assert records.log(given)
+    assert not records.log(replace(given, amount=Decimal("7.00")))
     assert list(records.ledger()) == [given]
 
 

@@ -82,7 +82,7 @@ def _expect_none_covers(freezes: Iterable[Freeze], bot_id: str) -> None:
         return
     since = datetime.fromtimestamp(freeze.created_ms / 1000, UTC).isoformat(timespec="seconds")
     raise BotFrozenError(
-        f"{bot_id} is frozen by {freeze.actor} since {since}: {freeze.reason} "
+        f"{bot_id} is frozen by {freeze.actor} since {since}: {freeze.reason.removesuffix('.')}. "
         f"Nothing was sent. An operator lifts it with unfreeze({freeze.pattern!r}).",
         freeze_id=freeze.id,
         pattern=freeze.pattern,

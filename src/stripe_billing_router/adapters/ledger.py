@@ -54,9 +54,10 @@ class Ledger:
         """Insert `row`; return false if it, or the money row of its Stripe object, was there."""
         return connection.execute(self._insert, codec.row_columns(row)).rowcount == 1
 
-    def contains(self, connection: sa.Connection, row_id: str) -> bool:
-        """Tell whether the row with this id is in the table."""
-        return connection.execute(sa.select(1).where(ledger.c.id == row_id)).first() is not None
+    def holds(self, connection: sa.Connection, row: LedgerRow) -> bool:
+        """Tell whether this very row is in the table."""
+        found = connection.execute(sa.select(ledger).where(ledger.c.id == row.id)).mappings()
+        return row in map(codec.row_from_values, found)
 
     def page(
         self,

@@ -203,7 +203,8 @@ class Records:
     def log(self, row: LedgerRow) -> bool:
         """Add a ledger row on its own.
 
-        Returns false if it is the second money row of one Stripe object: it was not added.
+        Returns false if it was not added: it is the second money row of one Stripe object, or
+        another row has its id.
 
         Raises:
             InputError: it is no row that the ledger can hold.
@@ -212,7 +213,7 @@ class Records:
         check_row(row)
 
         def work(connection: Connection) -> bool:
-            return self._ledger.insert(connection, row) or self._ledger.contains(connection, row.id)
+            return self._ledger.insert(connection, row) or self._ledger.holds(connection, row)
 
         added = self._storage.write(work, lambda: self._storage.spool.add_row(row), rows=[row])
         return added is not False
