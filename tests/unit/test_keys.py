@@ -11,6 +11,8 @@ from stripe_billing_router.domain.keys import (
     check_public_key,
     check_secret_key,
     fingerprint,
+    hint,
+    one_master_account,
 )
 from stripe_billing_router.errors import InvalidKeyError, MasterAccountError
 from stripe_billing_router.secret import Secret
@@ -130,3 +132,31 @@ def test_a_key_in_place_of_the_account_id_is_not_repeated() -> None:
 def test_a_fingerprint_tells_keys_apart_without_showing_them(one: str, other: str) -> None:
     assert (fingerprint(Secret(one)) == fingerprint(Secret(other))) == (one == other)
     assert len(fingerprint(Secret(one))) == 16
+
+
+@pytest.mark.parametrize(
+    "named",
+    [{"a": "acct_1"}, {"a": None, "b": " acct_1\n"}, {"a": "acct_1", "b": "acct_1", "c": None}],
+)
+def test_one_account_may_be_named_by_several(named: dict[str, str | None]) -> None:
+    assert one_master_account(named) == "acct_1"
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ({}, "not named"),
+        ({"a": None}, "not named"),
+        ({"a": ""}, "from a is empty"),
+        ({"a": "acct_1", "b": "nonsense"}, "from b is not an account id"),
+        ({"a": "acct_1", "b": "acct_2"}, "acct_1 by a and acct_2 by b"),
+    ],
+)
+def test_no_account_or_two_are_refused(named: dict[str, str | None], said: str) -> None:
+    with pytest.raises(MasterAccountError, match=said):
+        one_master_account(named)
+
+
+def test_of_a_key_its_kind_and_the_end_of_a_long_one_are_shown() -> None:
+    assert hint(Secret("sk_live_fake51HxABCDEF")) == "sk_live_…CDEF"
+    assert hint(Secret("pk_live_fake51")) == "pk_live_…"

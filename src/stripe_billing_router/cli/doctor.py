@@ -86,7 +86,7 @@ def _as_json(found: Diagnosis) -> dict[str, object]:
 def _show(found: Diagnosis) -> None:
     out = console()
     if out.is_terminal:
-        columns = (Column("found"), Column("what"), Column("", folds=30))
+        columns = (Column("found"), Column("what"), Column("", folds=24))
         Table(columns, out).print(_in_sections(found.checks))
     else:
         names = ("found", "part", "what", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -82,7 +83,10 @@ def _place(file: Path) -> Iterator[Check]:
 
 
 def _missing(database: Database, file: Path) -> Check:
-    if database.was_seen():
+    was_seen = False
+    with suppress(OSError):
+        was_seen = database.was_seen()
+    if was_seen:
         return wrong(
             _NAME,
             f"{database.description} is missing, though it was made: what was paid is not known",
