@@ -116,6 +116,7 @@ mutate: venv  ## mutation testing of domain/ and money (long)
 	@$(PY) -m pip install --quiet --require-hashes --requirement requirements/mutation.txt
 	$(PY) -m mutmut run $(ARGS)
 	$(PY) -m mutmut results
+	$(PY) scripts/mutate_rest.py
 
 .PHONY: schema
 schema: venv  ## regenerate the JSON Schemas in config/ from the models
