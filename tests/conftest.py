@@ -14,7 +14,11 @@ from support.vault_server import can_be_had_at_once
 # For `make mutate`: that a mutant dies is enough, and how small the example could be does not
 # matter. Searching for that takes longer than all else, and remembering it would hide the others.
 settings.register_profile(
-    "mutation", phases=[Phase.explicit, Phase.generate], database=None, deadline=None
+    "mutation",
+    phases=[Phase.explicit, Phase.generate],
+    derandomize=True,
+    database=None,
+    deadline=None,
 )
 
 
