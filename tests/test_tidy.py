@@ -43,8 +43,8 @@ TOP = {
 # randomness, no environment, no file, no network, no log, no thread.
 PURE = {
     "__future__", "abc", "bisect", "collections", "contextlib", "copy", "dataclasses", "decimal",
-    "difflib", "enum", "fnmatch", "functools", "hashlib", "itertools", "json", "math", "operator",
-    "re", "string", "types", "typing",
+    "difflib", "email", "enum", "fnmatch", "functools", "hashlib", "itertools", "json", "math",
+    "operator", "re", "string", "types", "typing",
 }  # fmt: skip
 # The routing table is shared by threads, and a lock has no effect outside of it.
 LOCKED = {"domain.routing"}

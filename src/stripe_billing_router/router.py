@@ -15,6 +15,7 @@ from .adapters.records import Records
 from .adapters.routing_file import load_routes
 from .adapters.storage_errors import StorageError
 from .adapters.stripe_gateway import StripeGateway
+from .clock_check import ClockCheckedGateway
 from .deadline import within
 from .discrepancy import Discrepancies
 from .domain.identifiers import check_idempotency_key
@@ -112,8 +113,8 @@ class BillingRouter:
 
     # Keys.
 
-    def _open_gateway(self, secret: Secret) -> StripeGateway:
-        return StripeGateway(
+    def _open_gateway(self, secret: Secret) -> ClockCheckedGateway:
+        gateway = StripeGateway(
             secret,
             api_base=self.settings.api_base,
             http_client=self.settings.http_client,
@@ -121,6 +122,7 @@ class BillingRouter:
             read_timeout_s=self.settings.read_timeout_s,
             call_timeout_s=self.settings.call_timeout_s,
         )
+        return ClockCheckedGateway(gateway, self._around, self._alerts, self._keyring.distrust)
 
     @property
     def public_key(self) -> str:

@@ -231,15 +231,18 @@ def test_past_stripes_memory_of_a_key_the_effect_is_found_by_reading(platform: P
 def test_a_clock_that_ran_ahead_pays_nothing_twice(
     platform: Platform, ahead_hours: float, back_after_hours: float
 ) -> None:
+    """It was right when the key was proven, and jumped after that."""
+    ahead = platform.another_router()
+    ahead.charge(BOT, 5)
+    later(ahead, hours=ahead_hours)
     platform.sandbox.faults.server_error(method="POST", times=50, executed=True)
-    ahead = later(platform.another_router(), hours=ahead_hours)
     with pytest.raises(OutcomeUnknownError):
         ahead.charge(BOT, 10, idempotency_key="order-1")
     platform.sandbox.faults.clear()
     platform.sandbox.advance(hours=back_after_hours)
     back = later(platform.another_router(), hours=back_after_hours)
     assert back.charge(BOT, 10, idempotency_key="order-1").paid
-    assert platform.sandbox.captured_minor() == 1000
+    assert platform.sandbox.captured_minor() == 1500
 
 
 def test_past_it_with_nothing_found_the_same_key_starts_a_new_attempt(platform: Platform) -> None:

@@ -24,6 +24,15 @@ def host(platform: Platform, name: str, **settings: Any) -> BillingRouter:
     return platform.another_router(ledger_url=AWAY, ledger_dir=platform.folder / name, **settings)
 
 
+def days_later(platform: Platform, router: BillingRouter, *, hours: float) -> BillingRouter:
+    """Let time pass, at Stripe and for one router."""
+    platform.sandbox.advance(hours=hours)
+    real = router._around.now_ms
+    later_ms = int(hours * 3600 * 1000)
+    object.__setattr__(router._around, "now_ms", lambda: real() + later_ms)
+    return router
+
+
 def lines(folder: Path) -> list[dict[str, Any]]:
     path = folder / "stripe_ledger.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()]
@@ -43,8 +52,9 @@ def test_two_hosts_that_cannot_see_each_others_files_pay_once(
     platform: Platform, hours: int
 ) -> None:
     paid = host(platform, "a").charge(BOT, 10, idempotency_key="order-1")
-    platform.sandbox.advance(hours=hours)
-    again = host(platform, "b").charge(BOT, 10, idempotency_key="order-1")
+    again = days_later(platform, host(platform, "b"), hours=hours).charge(
+        BOT, 10, idempotency_key="order-1"
+    )
     assert again.id == paid.id
     assert platform.sandbox.captured_minor() == 1000
 
@@ -99,9 +109,7 @@ def test_the_host_that_left_it_half_built_finishes_it_too(platform: Platform) ->
 
 def test_what_was_left_half_built_for_a_day_is_not_sent_again(platform: Platform) -> None:
     lose_an_invoice(platform)
-    router = host(platform, "b")
-    real = router._around.now_ms
-    object.__setattr__(router._around, "now_ms", lambda: real() + 25 * 3600 * 1000)
+    router = days_later(platform, host(platform, "b"), hours=25)
     platform.mark()
     with pytest.raises(LedgerUnavailableError):
         router.charge(BOT, idempotency_key="order-1")

@@ -111,9 +111,10 @@ def test_a_refund_is_found_by_its_payment(platform: Platform, executed: bool) ->
             lambda router, paid=paid: router.refund(BOT, paid.id, amount=4),
             executed=executed,
         )
-        platform.sandbox.advance(hours=30)
-        (done,) = later(platform.another_router(), hours=30).recover().operations
-        assert done.after is (State.SUCCEEDED if executed else State.FAILED)
+    platform.sandbox.advance(hours=30)
+    report = later(platform.another_router(), hours=30).recover()
+    after = State.SUCCEEDED if executed else State.FAILED
+    assert [done.after for done in report.operations] == [after, after]
     assert platform.sandbox.refunded_minor() == (800 if executed else 0)
 
 
@@ -133,6 +134,7 @@ def test_the_operation_of_a_frozen_bot_is_read_and_not_sent(platform: Platform) 
 def test_what_stays_undecided_is_alerted_once(platform: Platform) -> None:
     lose(platform, *ACTS["amount"], executed=True)
     platform.sandbox.faults.server_error(method="GET", path="/v1/payment_intents*", times=None)
+    platform.sandbox.advance(hours=30)
     seen: list[str] = []
     for _ in range(3):
         router = later(platform.another_router(), hours=30)

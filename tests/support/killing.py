@@ -207,9 +207,10 @@ class _Game:
         requests = self.stripe.requests()
         counts["requests"] = len(requests)
         counts["faults"] = sum(request.fault is not None for request in requests)
+        later_ms = 0
         for hours in (self.chosen.recovered_after_h, 30.0):
             self.stripe.call("advance", hours=hours)
-            later_ms = int(hours * 3_600_000)
+            later_ms += int(hours * 3_600_000)
             for host in {lane.ledger_dir: lane for lane in lanes}.values():
                 with patch.object(router_module, "_now_ms", _clock(later_ms)):
                     router = router_of(host, give_up_after_s=20.0)

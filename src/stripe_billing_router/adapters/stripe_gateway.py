@@ -34,7 +34,7 @@ _PLACEHOLDER_KEY: Final = "withheld"
 _KEPT_HEADERS: Final = frozenset(
     {
         "request-id", "stripe-account", "stripe-version", "idempotency-key", "idempotent-replayed",
-        "original-request", "retry-after", "stripe-should-retry",
+        "original-request", "retry-after", "stripe-should-retry", "date",
     }
 )  # fmt: skip
 

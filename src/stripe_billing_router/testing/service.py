@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any
 
 from .account import AccountState, Call
@@ -93,6 +94,7 @@ class Service:
             if fault.kind == "refuse":
                 return SandboxResponse(0, {}, b"", "refused")
         request = _Request(method, path, lowered, params, fault, cleared, record)
+        request.extra_headers["Date"] = formatdate(self.world.now(), usegmt=True)
         record.status, answer = self._answer(request)
         response = SandboxResponse(record.status, _headers(request), answer)
         if fault is not _HARMLESS:
