@@ -10,6 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from stripe_billing_router import BillingRouter, LedgerUnavailableError
+from stripe_billing_router.doctor import diagnose
+from stripe_billing_router.secret import Secret
 from support.pages import ROOT, blocks
 from support.platform import BOT, Platform, platform_in
 from support.postgres import Server
@@ -146,3 +148,19 @@ def test_an_address_may_name_several_servers(platform: Platform, postgres: Serve
     assert router.charge(BOT, 10).paid
     assert not router.records.degraded
     assert [row.action_type for row in platform.rows] == ["charge"]
+
+
+def test_a_doctor_says_which_rights_a_role_lacks(
+    platform: Platform, url_of: Callable[[str], str]
+) -> None:
+    def lacking(role: str) -> str:
+        changed = {"ledger_url": Secret(url_of(role))}
+        settings = platform.router.settings.model_copy(update=changed)
+        (found,) = [check for check in diagnose(settings).checks if check.name == "writing"]
+        return "" if found.status == "ok" else found.finding
+
+    assert lacking("billing_bots") == lacking("billing_operator") == ""
+    finance = lacking("finance")
+    assert "INSERT on stripe_ledger" in finance
+    assert "SELECT on stripe_operations" in finance
+    assert "SELECT on stripe_ledger" not in finance
