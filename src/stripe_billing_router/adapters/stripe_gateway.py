@@ -254,7 +254,7 @@ def _reply(response: Any, method: Method, target: str | None) -> Reply:
                 request_id=headers.get("request-id"),
             )
         )
-    return Reply(body=body, headers=dict(headers), status=response.code)
+    return Reply(body=body, headers=dict(headers))
 
 
 def _parsed(text: str) -> Any:

@@ -39,7 +39,6 @@ class Reply:
 
     body: dict[str, Any] = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    status: int = 200
 
     @cached_property
     def safe_body(self) -> Mapping[str, Any]:
