@@ -12,7 +12,7 @@ from .errors import ConfigurationError
 from .keyring import ClosableGateway
 from .sender import Surroundings
 
-_SKEW: Final = "clock_skew"
+_SKEW: Final = "clock_skew"  # a condition that lasts, told once
 
 
 class ClockCheckedGateway:
@@ -63,7 +63,7 @@ class ClockCheckedGateway:
         if abs(ahead_s) > ALARMING_S:
             self._told = True
             self._alerts.send(
-                _SKEW,
+                "clock_skew",
                 "error",
                 f"{described(ahead_s)}; beyond {MISLEADING_S / 60:.0f} minutes no operation "
                 "begins. Set the clock (NTP)",
