@@ -266,7 +266,7 @@ class Engine:
         )
 
     def _blocks_a_retry(self, operation: Operation) -> bool:
-        return blocks_a_retry(
+        return operation.operation_id in self._settler.lost or blocks_a_retry(
             operation, self._around.now_ms(), self._around.holder(), self._around.is_alive
         )
 

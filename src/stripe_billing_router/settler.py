@@ -41,6 +41,8 @@ class Settler:
         self._records = records
         self._discrepancies = discrepancies
         self._around = around
+        # Unknown, and written nowhere: the journal has them as at work, and they are not.
+        self.lost: set[str] = set()
 
     def settle(self, operation: Operation, settlement: Settlement) -> Receipt:
         """Commit what Stripe accepted; return its receipt, or raise where it had no effect."""
@@ -97,5 +99,7 @@ class Settler:
             self._discrepancies.taken_up(now, taken.stored)
             return taken.stored
         except StorageError as lost:
+            if now.state is State.UNKNOWN:
+                self.lost.add(now.operation_id)
             self._discrepancies.records_lost(now, row, lost)
             return now
