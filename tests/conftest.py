@@ -1,7 +1,8 @@
 """Fixtures that every test may ask for."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from hypothesis import Phase, settings
@@ -10,6 +11,10 @@ from support.go_toolchain import is_ci
 from support.postgres import PostgresUnavailableError, Server, running_postgres
 from support.stripe_mock import StripeMockUnavailableError, running_stripe_mock
 from support.vault_server import can_be_had_at_once
+
+# Looks at all that the suite prints and writes.
+pytest_plugins = ("support.planted",)
+FindLeaks = Callable[[Path], list[str]]
 
 # For `make mutate`: that a mutant dies is enough, and how small the example could be does not
 # matter. Searching for that takes longer than all else, and remembering it would hide the others.
@@ -52,7 +57,7 @@ def stripe_mock_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
+def postgres(find_leaks: FindLeaks) -> Iterator[Server]:
     """A real PostgreSQL; where none can be had, skip with the reason, but never under CI."""
     with ExitStack() as stack:
         try:
@@ -62,6 +67,8 @@ def postgres() -> Iterator[Server]:
                 pytest.fail(str(error), pytrace=False)
             pytest.skip(str(error))
         yield server
+        if server.folder is not None:
+            assert find_leaks(server.folder / "data") == []
 
 
 @pytest.fixture

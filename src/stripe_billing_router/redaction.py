@@ -1,7 +1,7 @@
 """Take secrets out of text and JSON before anything is shown, logged or stored.
 
-Recognised: Stripe keys of every kind and mode, webhook secrets, client secrets, Vault tokens and
-whatever stands behind `Bearer`. The patterns err on the side of hiding too much.
+Recognised: Stripe keys of every kind and mode, webhook secrets, client secrets, Vault and
+web tokens, and whatever stands behind `Bearer`. The patterns err on the side of hiding too much.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ MASK: Final = "[redacted]"
 # `sk_`, `rk_`, `pk_`, `sk_org_` in live and test mode, also as Stripe itself shortens them
 # (`sk_live_****1234`), but not a bare prefix, which help texts name; `whsec_`; ephemeral keys
 # `ek_`; `pi_…_secret_…` client secrets; Vault's `hvs.`/`hvb.`/`hvr.` tokens and the older `s.`;
-# `Bearer …` and `Basic …` headers, but no words such as "Basic subscription"; the user and
-# password in an address.
+# JSON Web Tokens, as Kubernetes gives them; `Bearer …` and `Basic …` headers, but no words such as
+# "Basic subscription"; the user and password in an address.
 _IS_KEY: Final = (
     r"(?:[spr]k_(?:org_)?(?:live|test)_[A-Za-z0-9_\-*]+"
     r"|(?:whsec|ek_live|ek_test)_[A-Za-z0-9_\-+/=]+"
     r"|[a-z]{2,12}_[A-Za-z0-9]+_secret_[A-Za-z0-9_\-%]*"
     r"|\bhv[sbr]\.[A-Za-z0-9_\-.]+"
-    r"|\bs\.[A-Za-z0-9]{20,})"
+    r"|\bs\.[A-Za-z0-9]{20,}"
+    r"|\beyJ[A-Za-z0-9_\-]{4,}\.eyJ[A-Za-z0-9_\-]*\.[A-Za-z0-9_\-]*)"
 )
 _TOKENS: Final = re.compile(_IS_KEY)
 _SECRET: Final = re.compile(
@@ -35,7 +36,7 @@ _SECRET: Final = re.compile(
 # object of Stripe's has a hundred, many times as cheap. Each begins with a plain character: then
 # the search passes over all others without trying.
 _HINT: Final = re.compile(
-    r"_(?:live|test|secret)_|whsec_|hv[sbr]\.|s\.[A-Za-z0-9]{20}|://"
+    r"_(?:live|test|secret)_|whsec_|hv[sbr]\.|s\.[A-Za-z0-9]{20}|eyJ|://"
     r"|b(?:[eE][aA][rR][eE][rR]|[aA][sS][iI][cC])\s|B(?:[eE][aA][rR][eE][rR]|[aA][sS][iI][cC])\s"
 )
 

@@ -29,6 +29,7 @@ SECRETS = [
     ("hvs.FAKEfake-CAES_x.y", "FAKE"),
     ("hvb.FAKEfake", "FAKE"),
     ("s.FAKEfakeFAKEfakeFAKEfake", "FAKE"),
+    ("eyJmYWtlIjoxfQ.eyJmYWtlIjoyfQ.FAKEfake", "FAKE"),
     ("Bearer FAKE.fake", "FAKE"),
     ("bearer  FAKEfake", "FAKE"),
     ("BEARER FAKEfake", "FAKE"),
@@ -79,7 +80,9 @@ def test_masking_twice_is_masking_once(before: str, secret: tuple[str, str], aft
     st.lists(
         st.one_of(
             st.sampled_from([secret for secret, _ in SECRETS]),
-            st.sampled_from(["_live_", "_secret_", "hvs.", "s.", "://", "@", ":", "basic ", " "]),
+            st.sampled_from(
+                ["_live_", "_secret_", "hvs.", "s.", "eyJ", ".eyJ", "://", "@", ":", "basic ", " "]
+            ),
             st.text(alphabet=string.printable, max_size=12),
         )
     ).map("".join)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import threading
@@ -138,8 +139,12 @@ class _AddressesMasked(logging.Filter):
         for name in ("apprise", "urllib3.connectionpool"):
             logging.getLogger(name).addFilter(self)
         # Unquoted as well, since what is written is not always what was read.
-        text = f"{url.reveal()} {unquote(url.reveal())}"
-        found = {part for part in re.split(r"[\s/:@?&=#,+]+", text) if len(part) >= self._SHORTEST}
+        rest = url.reveal().partition("://")[2]
+        found = {
+            part
+            for part in re.split(r"[\s/:@?&=#,+]+", f"{rest} {unquote(rest)}")
+            if len(part) >= self._SHORTEST and not re.fullmatch(r"[0-9.]+", part)
+        }
         parts = {*self._parts, *map(Secret, found)}
         self._parts = tuple(sorted(parts, key=lambda part: -len(part.reveal())))
 
@@ -173,7 +178,11 @@ def _notifier(urls: Sequence[Secret]) -> Callable[[str, str], bool]:
     people = apprise.Apprise()
     for number, url in enumerate(urls, start=1):
         _addresses.learn(url)
-        if not people.add(url.reveal()):
+        added = False
+        # Foreign code, whose frames and messages hold the address.
+        with contextlib.suppress(Exception):
+            added = people.add(url.reveal())
+        if not added:
             # Not repeated: such an address usually holds a token.
             raise ConfigurationError(f"Alert address number {number} is none that Apprise knows.")
     return lambda title, body: bool(people.notify(title=title, body=body))
