@@ -131,6 +131,16 @@ def test_what_is_installed_is_told(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
+    ("uid", "said"), [(0, "root: "), (987_654_321, "a user without a name (uid 987654321)")]
+)
+def test_who_runs_it_is_told(
+    site: Site, monkeypatch: pytest.MonkeyPatch, uid: int, said: str
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: uid)
+    assert site.diagnose()["user"].finding.startswith(said)
+
+
+@pytest.mark.parametrize(
     ("version", "bounds", "is_it"),
     [
         ("16.1.0", "<17,>=15.0", True),

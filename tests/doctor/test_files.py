@@ -33,9 +33,13 @@ def test_a_folder_that_can_be_written_is_left_as_it_was(site: Site, folder: Path
     assert list(folder.iterdir()) == []
 
 
+# Not even root writes there.
+CLOSED = Path("/proc/self/fdinfo")
+
+
+@pytest.mark.skipif(not CLOSED.exists(), reason="no folder here is closed to root")
 def test_a_folder_that_cannot_be_written_is_wrong(site: Site) -> None:
-    # Not even root writes there.
-    found = site.diagnose(ledger_dir=Path("/proc/self/fdinfo"))
+    found = site.diagnose(ledger_dir=CLOSED)
     assert found["folder"].status is Status.WRONG
     assert "STRIPE_LEDGER_DIR" in found["folder"].remedy
 

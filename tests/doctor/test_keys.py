@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import time
 from email.utils import formatdate
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stripe_billing_router.adapters.baked_keys import write_baked_keys
+from stripe_billing_router.adapters.keys import KeySources
 from stripe_billing_router.doctor import Check, Status
+from stripe_billing_router.doctor.keys import look
+from stripe_billing_router.errors import ConfigurationError
 from stripe_billing_router.secret import Secret
+from stripe_billing_router.settings import Settings
 from support.loopback import Answer, Request, loopback_server
 from support.site import PUBLIC, SECRET, Site, statuses
 from support.vault import FIELDS, TOKEN, VaultStub, error
@@ -139,8 +144,10 @@ def test_an_account_that_may_not_take_charges_is_wrong(site: Site) -> None:
     assert found["charges"].status is Status.WRONG
 
 
-@pytest.mark.parametrize(("ahead_s", "status"), [(0, "ok"), (4000, "warning"), (-4000, "warning")])
-def test_a_clock_that_is_minutes_off_is_a_warning(site: Site, ahead_s: int, status: str) -> None:
+@pytest.mark.parametrize(
+    ("ahead_s", "status"), [(0, "ok"), (600, "warning"), (-600, "warning"), (4000, "wrong")]
+)
+def test_a_clock_that_is_off_is_told(site: Site, ahead_s: int, status: str) -> None:
     def answer(request: Request) -> Answer:
         told = account(request)
         headers = {**told.headers, "Date": formatdate(time.time() - ahead_s, usegmt=True)}
@@ -298,3 +305,47 @@ def test_one_key_in_two_places_is_asked_for_once(site: Site, baked: Path) -> Non
     found = site.diagnose()
     assert "not used, because the environment comes first" in found["baked-in keys"].finding
     assert len(site.sandbox.requests) == 1
+
+
+# --- what the router itself would say -------------------------------------------------------------
+
+VAULTS: dict[str, dict[str, Any]] = {
+    "good": FIELDS,
+    "half": {"secret_key": FIELDS["secret_key"]},
+    "test mode": {**FIELDS, "secret_key": "sk_test_fakeOfVaultInTestMode"},
+    "without account": {name: FIELDS[name] for name in ("secret_key", "public_key")},
+}
+
+
+@pytest.mark.parametrize("vault_has", [None, "away", "refuses", *VAULTS])
+def test_the_doctor_finds_keys_wrong_where_the_router_does(
+    site: Site, baked: Path, vault_has: str | None
+) -> None:
+    with loopback_server(VaultStub(VAULTS.get(vault_has or "", {}))) as server:
+        address = "http://127.0.0.1:1" if vault_has == "away" else server.url
+        token = "hvs.fakeTokenOfNobody" if vault_has == "refuses" else TOKEN
+        for secret, public, account, mode in product(
+            (SECRET, None, "", PUBLIC),
+            (PUBLIC, None, "pk_test_fakeInTestMode"),
+            (site.sandbox.account_id, None, "acct_vault", "nonsense"),
+            (0o600, 0o644, 0),
+        ):
+            baked.chmod(mode or 0o600)
+            settings = Settings(
+                secret_key=secret,
+                public_key=public,
+                master_account_id=account,
+                baked_keys_file=baked if mode else site.folder / "no_keys.py",
+                vault_addr=None if vault_has is None else address,
+                vault_token=token,
+            )
+            found = [str(check.status) for check in look(settings, may_ask=False)]
+            assert ("wrong" in found) is refused_by_the_router(settings), settings
+
+
+def refused_by_the_router(settings: Settings) -> bool:
+    try:
+        KeySources(settings).read()
+    except ConfigurationError:
+        return True
+    return False

@@ -5,11 +5,11 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ..domain.calls import CallFailedError, Failure, FailureKind, Reply, StripeCall
+from ..domain.clocks import ALARMING_S, MISLEADING_S, clock_ahead_s, described
 from ..secret import Secret
 from ..settings import Settings
 from .diagnosis import Check, info, not_checked, ok, warning, wrong
@@ -20,8 +20,6 @@ _PROOF: Final = StripeCall("account", "accounts.retrieve_current")
 
 _CONNECT_S: Final = 4.0
 _ANSWER_S: Final = 7.0
-# Leases of half a minute and windows of an hour are kept by the host's clock.
-_CLOCK_OFF_S: Final = 300
 
 
 def look_at_account(settings: Settings, told: str, usable: Usable) -> Iterator[Check]:
@@ -153,17 +151,12 @@ def _display_name(body: Mapping[str, Any]) -> str:
 
 
 def _clock(answer: Reply) -> Check:
-    name = "clock"
-    try:
-        theirs_s = parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
-    except ValueError:
+    name, remedy = "clock", "Have the host keep time (NTP)."
+    ahead_s = clock_ahead_s(answer, time.time_ns() // 1_000_000)
+    if ahead_s is None:
         return not_checked(name, "the answer does not say what time it is at Stripe")
-    off_s = round(time.time() - theirs_s)
-    if abs(off_s) > _CLOCK_OFF_S:
-        return warning(
-            name,
-            f"this host's clock is {abs(off_s):,} s {'ahead of' if off_s > 0 else 'behind'} "
-            "Stripe's",
-            "Have the host keep time (NTP): leases and retries are timed by it.",
-        )
-    return ok(name, f"within {max(1, abs(off_s))} s of Stripe's")
+    if abs(ahead_s) > MISLEADING_S:
+        return wrong(name, f"{described(ahead_s)}: no operation begins", remedy)
+    if abs(ahead_s) > ALARMING_S:
+        return warning(name, described(ahead_s), remedy)
+    return ok(name, f"within {abs(ahead_s) + 1:.0f} s of Stripe's")

@@ -34,7 +34,7 @@ def look(settings: Settings) -> Iterator[Check]:
         yield wrong(_NAME, *in_two(database, "Correct STRIPE_LEDGER_URL."))
         return
     if database.file is not None:
-        yield from _place(database.file)
+        yield from _place(database.file.resolve())
         if not database.file.exists():
             yield _missing(database, database.file)
             return
