@@ -23,7 +23,13 @@ class FreezeCache:
     def __init__(self, folder: Path) -> None:
         self._path = folder.absolute() / "freezes.json"
         self._last: frozenset[Freeze] | None = None
-        self.held: frozenset[Freeze] = frozenset()
+        # Threads add and take away one by one: none can undo what another has just done.
+        self._held: dict[Freeze, None] = {}
+
+    @property
+    def held(self) -> frozenset[Freeze]:
+        """The freezes that hold in this process, and that nothing durable has taken."""
+        return frozenset(tuple(self._held))
 
     def known(self) -> frozenset[Freeze]:
         """Return the freezes that hold as far as is known here.
@@ -53,19 +59,22 @@ class FreezeCache:
 
     def hold(self, freezes: Iterable[Freeze]) -> None:
         """Let `freezes` hold in this process, before anything durable has taken them."""
-        self.held |= frozenset(freezes)
+        for freeze in freezes:
+            self._held[freeze] = None
 
     def recorded(self, freezes: Iterable[Freeze]) -> None:
         """Remember freezes that are durable now; see `store`."""
         self.store(self.known() | frozenset(freezes))
-        self.held -= frozenset(freezes)
+        self._release(freezes)
 
     def lift(self, pattern: str) -> None:
         """Let go of what this process alone held."""
         canonical = spellings(pattern)[0]
-        self.held = frozenset(
-            freeze for freeze in self.held if spellings(freeze.pattern)[0] != canonical
-        )
+        self._release(one for one in self.held if spellings(one.pattern)[0] == canonical)
+
+    def _release(self, freezes: Iterable[Freeze]) -> None:
+        for freeze in freezes:
+            self._held.pop(freeze, None)
 
     def _replace_file(self, freezes: frozenset[Freeze]) -> None:
         make_private_folder(self._path.parent)
