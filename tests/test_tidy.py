@@ -38,6 +38,7 @@ TOP = {
     "router": {"", "api", "cli", "default", "testing"},  # `default` holds the one default router.
     "cli": {"__main__"},
     "testing": {"cli"},
+    "guard": {"cli"},
 }
 # `domain` decides and does nothing else, so it needs only what computes: no clock, no
 # randomness, no environment, no file, no network, no log, no thread.
