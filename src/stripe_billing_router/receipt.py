@@ -109,6 +109,10 @@ class Receipt(Mapping[str, Any]):
             f"replayed={self.replayed})"
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Python's own would give what is in the slots as it is.
+        return {"_body": strip_secrets(self._body)}
+
     def __reduce__(self) -> tuple[Any, ...]:
         attributes = {
             name: getattr(self, name)

@@ -21,9 +21,9 @@ _IS_KEY: Final = (
     r"(?:[spr]k_(?:org_)?(?:live|test)_[A-Za-z0-9_\-*]+"
     r"|(?:whsec|ek_live|ek_test)_[A-Za-z0-9_\-+/=]+"
     r"|[a-z]{2,12}_[A-Za-z0-9]+_secret_[A-Za-z0-9_\-%]*"
-    r"|\bhv[sbr]\.[A-Za-z0-9_\-.]+"
+    r"|(?<![A-Za-z0-9])hv[sbr]\.[A-Za-z0-9_\-.]+"
     r"|\bs\.[A-Za-z0-9]{20,}"
-    r"|\beyJ[A-Za-z0-9_\-]{4,}\.eyJ[A-Za-z0-9_\-]*\.[A-Za-z0-9_\-]*)"
+    r"|(?<![A-Za-z0-9])eyJ[A-Za-z0-9_\-]{4,}\.eyJ[A-Za-z0-9_\-]*\.[A-Za-z0-9_\-]*)"
 )
 _TOKENS: Final = re.compile(_IS_KEY)
 _SECRET: Final = re.compile(

@@ -71,8 +71,10 @@ class RollbackManager:
         for hook in self._hooks:
             try:
                 hook(report)
-            except Exception:
-                log.exception("a rollback hook failed for operation %s", operation.operation_id)
+            except Exception as error:  # noqa: BLE001 - Foreign code, whose text may hold anything.
+                failed = type(error).__name__
+                told = "a rollback hook failed with %s for operation %s"
+                log.error(told, failed, operation.operation_id)  # noqa: TRY400
         return report
 
     def _reverse(

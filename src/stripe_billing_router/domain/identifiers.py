@@ -66,6 +66,11 @@ _KEY_VALUE: Final = re.compile(
 
 _CLIENT_SECRET: Final = re.compile(r"(?<![A-Za-z0-9])(?:pi|seti|cs|src)_[A-Za-z0-9_]+_secret_")
 
+# Of Vault, and of Kubernetes.
+_TOKEN: Final = re.compile(
+    r"(?<![A-Za-z0-9])(?:hv[sbr]\.[A-Za-z0-9_\-]{8}|eyJ[A-Za-z0-9_\-]{4,}\.eyJ)"
+)
+
 
 class BotId(NamedTuple):
     """Who calls: the three parts of a bot id."""
@@ -133,6 +138,7 @@ def check_id(kind: str, value: object) -> str:
         # A client secret begins with the id of its object and would pass as one.
         and not ("_secret_" in value and kind in ("payment", "payment_intent", "checkout_session"))
         and not _KEY_VALUE.search(value)
+        and not _CLIENT_SECRET.search(value)
     ):
         return value
     raise InvalidIdentifierError(_id_problem(kind, value))
@@ -173,10 +179,10 @@ def check_idempotency_key(key: object) -> str:
             f"{shown(key)} cannot be an idempotency key; use 1 to {_LONGEST_KEY} printable ASCII "
             "characters without a space at either end, for example the order's id"
         )
-    if _KEY_VALUE.search(key) or _CLIENT_SECRET.search(key):
+    if _KEY_VALUE.search(key) or _CLIENT_SECRET.search(key) or _TOKEN.search(key):
         raise InputError(
-            "this idempotency key holds a Stripe key or a client secret, and would be stored; use "
-            "the order's id"
+            "this idempotency key holds a Stripe key or a client secret or token, and would be "
+            "stored; use the order's id"
         )
     return key
 
