@@ -59,13 +59,15 @@ class LedgerLook:
     `version` is the server's. `schema` is None where the tables are still to be made.
     `cannot_write` says why bots could not write, `lacks` which rights they do not have.
     `operations` counts those that are not over, by state; `left_behind` those among them that a
-    dead process holds. `freezes` are the patterns of the freezes that hold.
+    dead process holds. `freezes` are the patterns of the freezes that hold. These three are known
+    only where `is_read`.
     """
 
     version: str
     schema: str | None = None
     cannot_write: str = ""
     lacks: tuple[str, ...] = ()
+    is_read: bool = False
     operations: Mapping[State, int] = field(default_factory=dict)
     left_behind: int = 0
     freezes: tuple[str, ...] = ()
@@ -151,6 +153,7 @@ def _read(connection: sa.Connection, found: LedgerLook, now_ms: int) -> LedgerLo
     return replace(
         found,
         schema=made,
+        is_read=True,
         operations={State(state): count for state, count in by_state},
         left_behind=connection.execute(_LEFT_BEHIND, {"now_ms": now_ms}).scalar_one(),
         freezes=tuple(connection.execute(_FREEZES).scalars()),

@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from ..errors import BillingError, ConfigurationError, RoutingConfigError
 from .output import safe, say
 
 if TYPE_CHECKING:
+    from ..adapters.database import Database
     from ..adapters.records import Records
     from ..router import BillingRouter
     from ..settings import Settings
@@ -110,7 +110,7 @@ def expect_database(settings: Settings) -> None:
     Raises:
         ConfigurationError: the SQLite file does not exist, and no record waits beside it.
     """
-    file = _sqlite_file(settings)
+    file = _database(settings).file
     if file is None or file.exists() or (settings.ledger_dir / "journal.jsonl").exists():
         return
     raise ConfigurationError(
@@ -121,16 +121,14 @@ def expect_database(settings: Settings) -> None:
 
 def database_name(settings: Settings) -> str:
     """Name the database for a person, without user and password."""
-    file = _sqlite_file(settings)
-    if file is not None:
-        return str(file)
-    parts = urlsplit(settings.database_url.reveal())
-    return f"the database {parts.path.strip('/')} at {parts.hostname or 'its default host'}"
+    database = _database(settings)
+    return str(database.file or database.description)
 
 
-def _sqlite_file(settings: Settings) -> Path | None:
-    scheme, _, rest = settings.database_url.reveal().partition(":///")
-    return Path(rest.partition("?")[0]).absolute() if scheme.startswith("sqlite") else None
+def _database(settings: Settings) -> Database:
+    from ..adapters.database import Database  # noqa: PLC0415 - Brings SQLAlchemy with it.
+
+    return Database(settings.database_url)
 
 
 def _import(modules: Sequence[str]) -> None:

@@ -49,8 +49,9 @@ def look(settings: Settings) -> Iterator[Check]:
         return
     yield _schema(database.description, found)
     yield _writing(found)
-    yield from _operations(found)
-    yield _freezes(found)
+    if found.is_read:
+        yield from _operations(found)
+        yield _freezes(found)
 
 
 def _named(settings: Settings) -> Database | str:
@@ -109,7 +110,7 @@ def _missing(database: Database, file: Path) -> Check:
 def _schema(description: str, found: LedgerLook) -> Check:
     told = f"{description}, version {found.version}"
     if found.schema is None:
-        return info(_NAME, f"{told} has no tables yet; the first operation makes them")
+        return info(_NAME, f"{told}, without tables yet: the first operation makes them")
     if found.schema > schema.HEAD:
         return wrong(
             _NAME,
@@ -139,12 +140,10 @@ def _writing(found: LedgerLook) -> Check:
             f"this user lacks {', '.join(found.lacks)}",
             "Grant it: the page `Many hosts` has the roles.",
         )
-    return ok("writing", "may write (nothing was written)")
+    return ok("writing", "bots may write; nothing was written to find out")
 
 
 def _operations(found: LedgerLook) -> Iterator[Check]:
-    if found.schema != schema.HEAD:
-        return
     name, counts = "operations", found.operations
     undecided = {state: counts[state] for state in _UNDECIDED if counts.get(state)}
     if found.left_behind:
