@@ -50,7 +50,6 @@ class TestSameKey:
 @pytest.mark.parametrize(
     ("refusal", "kind", "money_moved", "retryable"),
     [
-        (refusals.rolled_back, OperationRolledBackError, "no", False),
         (refusals.at_work, OperationInProgressError, "unknown", True),
         (refusals.taken_up, OperationInProgressError, "unknown", True),
         (refusals.duplicate, OperationInProgressError, "unknown", True),
@@ -66,6 +65,16 @@ def test_each_refusal_names_the_operation_and_what_is_known_of_the_money(
     assert type(error) is kind
     assert (error.operation_id, error.idempotency_key) == ("op_1", "order-17")
     assert (error.money_moved, error.retryable) == (money_moved, retryable)
+
+
+@pytest.mark.parametrize(
+    ("state", "money_moved"), [(State.ROLLED_BACK, "no"), (State.ROLLING_BACK, "unknown")]
+)
+def test_only_what_was_reversed_has_moved_nothing(state: State, money_moved: MoneyMoved) -> None:
+    error = refusals.rolled_back(replace(OPERATION, state=state))
+    assert type(error) is OperationRolledBackError
+    assert (error.operation_id, error.idempotency_key) == ("op_1", "order-17")
+    assert (error.money_moved, error.retryable) == (money_moved, False)
 
 
 def test_a_duplicate_is_told_how_to_continue_the_first_one() -> None:

@@ -8,6 +8,7 @@ import pytest
 from stripe_billing_router import (
     AccountMismatchError,
     BillingRouter,
+    OperationRolledBackError,
     OutcomeUnknownError,
 )
 from stripe_billing_router.operation import Operation, State
@@ -157,8 +158,11 @@ def test_a_rollback_that_a_dead_process_left_is_finished(
     with monkeypatch.context() as patched:
         patched.setattr(RollbackManager, "auto_rollback", dies)
         with pytest.raises(AccountMismatchError):
-            platform.router.charge(BOT, 10)
+            platform.router.charge(BOT, 10, idempotency_key="order-1")
     held = platform.operation(State.ROLLING_BACK)
+    with pytest.raises(OperationRolledBackError) as being_reversed:
+        platform.router.charge(BOT, 10, idempotency_key="order-1")
+    assert being_reversed.value.money_moved == "unknown"
     platform.router.records.save(replace(held, lease_owner="elsewhere/1/1", lease_until_ms=0))
     (done,) = platform.another_router().recover().operations
     assert done.after is State.ROLLED_BACK

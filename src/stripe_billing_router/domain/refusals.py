@@ -12,7 +12,7 @@ from ..errors import (
     OperationRolledBackError,
     RequestRejectedError,
 )
-from ..operation import Operation
+from ..operation import Operation, State
 
 
 def refuse_other_parameters(existing: Operation, wanted: Operation) -> None:
@@ -32,10 +32,12 @@ def refuse_other_parameters(existing: Operation, wanted: Operation) -> None:
 
 
 def rolled_back(existing: Operation) -> OperationRolledBackError:
-    """Return the refusal of a key whose operation was reversed."""
+    """Return the refusal of a key whose operation was reversed, or is being reversed."""
+    done = existing.state is State.ROLLED_BACK
     return OperationRolledBackError(
-        "this operation was reversed after an account mismatch and pays nothing any more; "
-        "use a new idempotency key once the incident is closed",
+        f"this operation {'was' if done else 'is being'} reversed after an account mismatch and "
+        "pays nothing any more; use a new idempotency key once the incident is closed",
+        money_moved="no" if done else "unknown",
         operation_id=existing.operation_id,
         idempotency_key=existing.idempotency_key,
     )
