@@ -186,6 +186,13 @@ class TestPaymentIntent:
         done = self.reversal((READ_INTENT, intent("succeeded", found)), (earlier_refunds(), {}))
         assert done.complete
 
+    @pytest.mark.parametrize("found", [{"amount_captured": None}, None])
+    def test_what_does_not_say_how_much_it_took_keeps_the_incident_open(self, found: Any) -> None:
+        """Unknown is not nothing: it must not be told as given back."""
+        done = self.reversal((READ_INTENT, intent("succeeded", found, amount=None)))
+        detail = "Stripe does not say how much it took"
+        assert done == Reversal("payment_intent", "pi_1", False, detail)
+
     def test_a_definite_failure_is_let_out_for_the_incident(self) -> None:
         with pytest.raises(CallFailedError):
             self.reversal(
@@ -248,6 +255,19 @@ class TestInvoice:
         )
         assert not done.complete
         assert (done.refunded_minor, done.currency) == (1000, "usd")
+
+    def test_the_currency_is_that_of_the_payment_that_was_given_back(self) -> None:
+        done = self.reversal(
+            *self.paid_by(
+                {"type": "payment_intent", "payment_intent": "pi_1"},
+                {"type": "charge", "charge": "ch_2"},
+            ),
+            (READ_INTENT, intent("canceled")),
+            (StripeCall("rollback.ch_2.charge", "charges.retrieve", {}, "ch_2"), charge(500)),
+            (refund_call(500, "ch_2"), refund()),
+        )
+        assert done.complete
+        assert (done.refunded_minor, done.currency) == (500, "usd")
 
     @pytest.mark.parametrize(
         "payment",

@@ -90,7 +90,9 @@ def _refund(
         ).body
     facts = expanded(charge)
     captured = facts.get("amount_captured", paid.get("amount_received", paid.get("amount")))
-    left = int(captured or 0) - int(facts.get("amount_refunded") or 0)
+    if captured is None:
+        return Reversal(kind, target, False, "Stripe does not say how much it took")
+    left = int(captured) - int(facts.get("amount_refunded") or 0)
     if left <= 0:
         return (yield from _refunded_before(kind, target))
     reply = yield StripeCall(
