@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from stripe_billing_router.domain.requests import (
     ALLOWED,
-    REFUND_REASONS,
     check_params,
     check_reason,
     check_text,
@@ -242,7 +241,7 @@ class TestText:
 
 
 class TestReason:
-    @pytest.mark.parametrize("reason", [None, *REFUND_REASONS])
+    @pytest.mark.parametrize("reason", [None, "duplicate", "fraudulent", "requested_by_customer"])
     def test_stripes_three_are_taken(self, reason: str | None) -> None:
         assert check_reason(reason) == reason
 

@@ -36,6 +36,10 @@ def expanded(account: str) -> dict[str, Any]:
 
 
 class TestForeign:
+    @pytest.mark.parametrize("account", ["acct_1P", "acct_0", "acct_59", "acct_a_b", "acct_Zz"])
+    def test_letters_digits_and_underscores_make_an_account(self, account: str) -> None:
+        assert seen({"account": account}).foreign_account == account
+
     @every_place
     def test_a_foreign_account_is_found_as_an_id(self, place: str) -> None:
         verdict = seen(PLACES[place](FOREIGN))
