@@ -33,7 +33,8 @@ def test_keys_of_the_environment_are_told_and_proven(site: Site) -> None:
     assert found["secret key"].finding == "sk_live_…WXYZ from the environment"
     assert found["public key"].finding.startswith("pk_live_…QRST from the environment")
     assert found["master account"].finding == site.sandbox.account_id
-    assert "belongs to the master account (Sandbox)" in found["account"].finding
+    owner = f"belongs to the master account ({site.sandbox.account_id}, Sandbox)"
+    assert owner in found["account"].finding
     assert found["Vault"].finding == "not set up (VAULT_ADDR)"
     assert "there are none" in found["baked-in keys"].finding
     assert [(request.method, request.path) for request in site.sandbox.requests] == [
@@ -203,6 +204,15 @@ def test_a_spare_key_that_stripe_refuses_is_a_warning(site: Site) -> None:
     with loopback_server(VaultStub()) as server:
         found = site.diagnose(**vault(server.url, master_account_id="acct_vault"))
     assert found["spare account"].status is Status.WARNING
+
+
+def test_spare_keys_are_not_asked_for_where_stripe_does_not_answer(site: Site) -> None:
+    site.sandbox.faults.lose_reply(times=None)
+    with loopback_server(VaultStub()) as server:
+        found = site.diagnose(**vault(server.url, master_account_id="acct_vault"))
+    assert found["account"].status is Status.WRONG
+    assert "spare account" not in found
+    assert len(site.sandbox.requests) == 1
 
 
 def test_spare_keys_that_would_fail_are_a_warning(site: Site) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -22,15 +22,15 @@ _CONNECT_S: Final = 4.0
 _ANSWER_S: Final = 7.0
 
 
-def look_at_account(settings: Settings, told: str, usable: Usable) -> Iterator[Check]:
-    """Ask Stripe whose the key is that the router would use."""
+def look_at_account(settings: Settings, told: str, usable: Usable) -> Generator[Check, None, bool]:
+    """Ask Stripe whose the key is that the router would use; return whether there was an answer."""
     if usable.secret is None:
         yield not_checked(_NAME, "there is no key to ask with")
-        return
+        return True
     answer = _ask(settings, usable.secret)
     if isinstance(answer, Failure):
         yield _failed(answer, settings, told)
-        return
+        return answer.http_status is not None
     account = str(answer.body.get("id"))
     if usable.account is None:
         yield not_checked(
@@ -45,7 +45,8 @@ def look_at_account(settings: Settings, told: str, usable: Usable) -> Iterator[C
         )
     else:
         name = _display_name(answer.body)
-        yield ok(_NAME, f"the secret key belongs to the master account{f' ({name})' * bool(name)}")
+        of = f", {name}" if name else ""
+        yield ok(_NAME, f"the secret key belongs to the master account ({account}{of})")
     if answer.body.get("charges_enabled") is False:
         yield wrong(
             "charges",
@@ -53,6 +54,7 @@ def look_at_account(settings: Settings, told: str, usable: Usable) -> Iterator[C
             "The dashboard says what Stripe still wants to know.",
         )
     yield _clock(answer)
+    return True
 
 
 def look_at_others(settings: Settings, used: Usable, lower: Sequence[Source]) -> Iterator[Check]:

@@ -40,8 +40,9 @@ def look(settings: Settings, *, may_ask: bool = True) -> Iterator[Check]:
     if not may_ask:
         yield not_checked("account", "correct Stripe's address first")
         return
-    yield from look_at_account(settings, chosen.told, chosen.usable)
-    yield from look_at_others(settings, chosen.usable, found[found.index(chosen) + 1 :])
+    is_answering = yield from look_at_account(settings, chosen.told, chosen.usable)
+    if is_answering:
+        yield from look_at_others(settings, chosen.usable, found[found.index(chosen) + 1 :])
 
 
 def _upper(source: Source, lower: Sequence[Source]) -> Check:
