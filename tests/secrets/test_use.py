@@ -56,7 +56,7 @@ def test_what_a_router_gives_out_shows_no_secret(
     secret = receipts[0]["client_secret"]
     assert masked(secret)[1] == 1, "what is looked for is found"
     operations = [router.get_operation(receipt.operation_id) for receipt in receipts]
-    told = [*receipts, *operations, *(operation.receipt for operation in operations)]
+    told: list[Any] = [*receipts, *operations, *(operation.receipt for operation in operations)]
     told += [router, platform.alerts, router.records, router.settings, *vars(router).values()]
     assert seen(*told) == []
     text = "\n".join(map(shown, told)) + caplog.text
@@ -90,7 +90,7 @@ PLACES: dict[str, Callable[[BillingRouter, str], object]] = {
     "customer's field": lambda router, it: router.create_customer(BOT, {it: "x"}),
     "subscription": lambda router, it: router.create_subscription(BOT, price_id=it),
     "parameter": lambda router, it: router.create_subscription(BOT, description=it),
-    "name of a parameter": lambda router, it: router.create_subscription(BOT, **{it: "x"}),
+    "name of a parameter": lambda router, it: router.create_subscription(BOT, **{it: "x"}),  # type: ignore[arg-type]
     "payment": lambda router, it: router.refund(BOT, it),
     "reason": lambda router, it: router.refund(BOT, "pi_1", reason=it),
     "session": lambda router, it: router.create_checkout_session(
