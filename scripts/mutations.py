@@ -22,6 +22,8 @@ def changes(tree: ast.Module) -> Iterator[tuple[int, int, str, bool]]:
     functions: at module level, in the body of a class, or in a function with a decorator.
     """
     for owner, field, at, node, is_outside in list(_places(tree, is_outside=True)):
+        if isinstance(node, ast.Constant) and isinstance(owner, ast.Set | ast.List | ast.Tuple):
+            continue  # The whole element is taken out already.
         first = getattr(node, "lineno", 0) or node.target.lineno
         for new in _instead_of(node, is_outside):
             _put(owner, field, at, ast.copy_location(new, node))
