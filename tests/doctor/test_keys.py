@@ -262,6 +262,18 @@ def test_a_vault_that_refuses_is_wrong_and_hides_no_other_source(
     assert site.sandbox.requests == []
 
 
+def test_the_namespace_and_the_login_that_is_taken_are_told(site: Site) -> None:
+    site.sandbox.add_account("acct_vault", key=FIELDS["secret_key"])
+    file = site.folder / "token"
+    file.write_text(TOKEN, encoding="utf-8")
+    with loopback_server(VaultStub(namespace="payments")) as server:
+        # The token itself would come first, and AppRole later.
+        login = {"vault_token": None, "vault_token_file": file, "vault_role_id": "role"}
+        found = site.diagnose(**vault(server.url, vault_namespace="payments", **login))
+    assert f"{server.url}, namespace payments, login by token file" in found["Vault"].finding
+    assert found["account"].status is Status.OK
+
+
 def test_a_login_that_is_denied_is_wrong(site: Site) -> None:
     denied = VaultStub(override={"/v1/auth/approle/login": error(400)})
     with loopback_server(denied) as server:

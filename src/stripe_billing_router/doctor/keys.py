@@ -19,11 +19,11 @@ def look(settings: Settings, *, may_ask: bool = True) -> Iterator[Check]:
     `may_ask` is false where Stripe's address is not known.
     """
     found = sources(settings)
-    chosen = next((source for source in found if source.decides), None)
+    # Where the router looks no further.
+    last = next((at for at, source in enumerate(found) if source.decides), len(found))
     for at, source in enumerate(found):
-        is_lower = chosen is not None and at > found.index(chosen)
-        yield _lower(source, chosen) if is_lower and chosen else _upper(source, found[at + 1 :])
-    if chosen is None:
+        yield _lower(source, found[last]) if at > last else _upper(source, found[at + 1 :])
+    if last == len(found):
         yield wrong(
             "secret key",
             "there are no Stripe keys",
@@ -32,6 +32,7 @@ def look(settings: Settings, *, may_ask: bool = True) -> Iterator[Check]:
         )
         yield _master_account(*named_account({VARIABLE: settings.master_account_id}))
         return
+    chosen, lower = found[last], found[last + 1 :]
     if chosen.usable is None:
         why = f"{chosen.told} comes first, and does not give them"
         yield not_checked("secret key", why)
@@ -42,7 +43,7 @@ def look(settings: Settings, *, may_ask: bool = True) -> Iterator[Check]:
         return
     is_answering = yield from look_at_account(settings, chosen.told, chosen.usable)
     if is_answering:
-        yield from look_at_others(settings, chosen.usable, found[found.index(chosen) + 1 :])
+        yield from look_at_others(settings, chosen.usable, lower)
 
 
 def _upper(source: Source, lower: Sequence[Source]) -> Check:
