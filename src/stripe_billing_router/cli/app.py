@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from ..adapters.storage_errors import StorageError
 from ..errors import BillingError
 from ..redaction import redact
-from . import bake_keys, doctor, freezes, ledger, operations, recover, routes
+from . import bake_keys, doctor, freezes, guard, ledger, operations, recover, routes
 from .output import complain
 
 LOOKING = "Looking"
@@ -43,6 +43,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "unfreeze": ("unfreeze finance:finance_router_bot --approver grace",),
     "bake-keys": ("bake-keys --from vault", "bake-keys --from prompt --output /srv/bots/keys.py"),
+    "guard": (
+        "guard .",
+        "guard --format sarif . > guard.sarif",
+        "guard --write-baseline .",
+    ),
 }
 
 
@@ -140,6 +145,7 @@ for _name, _command, _panel in (
     ("freeze", freezes.freeze, ACTING),
     ("unfreeze", freezes.unfreeze, ACTING),
     ("bake-keys", bake_keys.bake_keys, ACTING),
+    ("guard", guard.guard, LOOKING),
 ):
     _help = _paragraphs(_command.__doc__)
     app.command(_name, help=_help, epilog=_examples(_name), rich_help_panel=_panel)(_command)

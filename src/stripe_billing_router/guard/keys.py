@@ -23,7 +23,9 @@ _KINDS: Final = {
     b"wh": "key-webhook",
 }
 _KEY: Final = re.compile(
-    rb"(sk_org_(?:live_|test_)?|[srp]k_(?:live|test)_|whsec_)([A-Za-z0-9_]{16,})"
+    rb"(sk_org_(?:live_|test_)?|[srp]k_(?:live|test)_|whsec_)"
+    # Up to the next prefix: a name such as pk_test_ may stand right before a key.
+    rb"((?:(?![srp]k_(?:live|test|org)_|whsec_)[A-Za-z0-9_]){16,})"
 )
 _ZEROS: Final = rb"\0{0,3}"
 _WIDE: Final = re.compile(

@@ -20,7 +20,7 @@ _MARK: Final = re.compile(
     r"(?:\[(?P<rules>[^\]]*)\])?\s*(?P<reason>.*)"
 )
 _REASON: Final = re.compile(r"[^\W\d_]{3}")
-_COMMENT_END: Final = re.compile(r"(?:-->|\*/|\\n\"?,?).*$")
+_COMMENT_END: Final = re.compile(r"(?:-->|\*/|\\n\"?,?$)(?P<after>.*)$")
 # Of a line that holds only a mark, in any language and in the JSON of a notebook.
 _NOTHING: Final = re.compile(r"[\s\"']*")
 
@@ -46,7 +46,9 @@ def find_marks(text: str, *, is_python: bool) -> list[Mark]:
         mark = _MARK.match(line if comments is None else comments[number])
         if mark is not None:
             before = mark["before"] if comments is None else line[: line.rindex(comments[number])]
-            about = number if _NOTHING.fullmatch(before) is None else _next_line(lines, number)
+            end = _COMMENT_END.search(mark["reason"])
+            beside = before + (end["after"] if end else "")
+            about = _next_line(lines, number) if _NOTHING.fullmatch(beside) else number
             found.append(_read(mark, number, about))
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,8 +44,10 @@ class Cell:
         return self.lines[min(within, len(self.lines)) - 1] if self.lines else 1
 
 
-def scan_notebook(text: str, path: str) -> list[Finding]:
+def scan_notebook(text: str, path: str, *, known_keys: Iterable[bytes] = ()) -> list[Finding]:
     """Return what is found in the code cells of a notebook.
+
+    `known_keys` were found in its text already.
 
     Raises:
         NotebookError: it is no notebook.
@@ -54,11 +56,11 @@ def scan_notebook(text: str, path: str) -> list[Finding]:
         content = json.loads(text)
         cells = list(_cells(content, text))
         language = _language(content)
-    except (ValueError, RecursionError, TypeError, AttributeError):
+    except (ValueError, LookupError, RecursionError, TypeError, AttributeError):
         raise NotebookError("it is no notebook") from None
     if language not in {"python", "ipython", ""}:
         return []
-    return [finding for cell in cells for finding in _scan_cell(cell, path)]
+    return [finding for cell in cells for finding in _scan_cell(cell, path, known_keys)]
 
 
 def _language(content: Any) -> str:
@@ -92,7 +94,7 @@ def _find_line(text: str, line: str, start: int) -> int:
     return found if found >= 0 else text.find(json.dumps(line)[1:-1], start)
 
 
-def _scan_cell(cell: Cell, path: str) -> Iterator[Finding]:
+def _scan_cell(cell: Cell, path: str, known_keys: Iterable[bytes]) -> Iterator[Finding]:
     where = f"cell {cell.number}: "
     first = cell.source.lstrip().partition("\n")[0]
     if _SHELL_CELL.match(first):
@@ -107,7 +109,8 @@ def _scan_cell(cell: Cell, path: str) -> Iterator[Finding]:
             yield _command(path, cell.line(number), command.rule, where + command.message)
     try:
         tree = parse(source)
-        found = scan_python(tree, path) if can_matter(source.encode("utf-8", "replace")) else []
+        can = can_matter(source.encode("utf-8", "replace"))
+        found = scan_python(tree, path, known_keys=known_keys) if can else []
     except UnparsableError as error:
         message = f"{where}{error}"
         yield Finding(path, cell.line(error.line), 1, "unparsable", message, subject(cell.source))
@@ -138,9 +141,14 @@ def _python_lines(source: str) -> Iterator[str]:
     A line such as `%d" % x` in the middle of a statement stays: nothing special begins there.
     """
     open_brackets = 0
-    goes_on = False
+    goes_on = is_special = False
     for line in source.split("\n"):
+        if goes_on and is_special:
+            yield ""
+            goes_on = line.rstrip().endswith("\\")
+            continue
         special = None if open_brackets > 0 or goes_on else _LINE.match(line)
+        is_special = special is not None
         if special is not None:
             magic = _PYTHON_MAGIC.match(special[3]) if special[2][0] == "%" else None
             yield special[1] + (magic[1] if magic and magic[1] else "pass")

@@ -48,13 +48,18 @@ _WORDS: Final = re.compile(
     rb"importlib|__import__|import_module|import_string|importorskip|find_spec|runpy|pkgutil"
     rb"|resolve_name|load_module|find_module|sys\.modules|__builtins__|\bbuiltins\b|\bexec\(|\beval\("
     # texts that do not look like what they are
-    rb"|b64decode|fromhex|unhexlify|rot_?13"
+    rb"|b64decode|fromhex|unhexlify|rot_?13|\\x[4-7][0-9a-fA-F]|\\u00[4-7]|\\1[0-7][0-7]|\\N\{"
+    rb"|\b(?:[srp]k_|whsec)[\"'{%]"
     # whatever may open a connection or start a program
     rb"|\b(?:requests|httpx|aiohttp|urllib\d?|urllib_request|urlopen|http\.client|httplib2|pycurl"
     rb"|socket|subprocess|popen|system|Popen|treq|grequests|niquests|websocket|websockets"
     rb"|create_connection|open_connection|create_subprocess_\w+|HTTPS?Connection)\b",
 )
-_LETTERS: Final = re.compile(rb"stripe|[srp]k(?:org)?(?:live|test)|whsec", re.IGNORECASE)
+# Forwards and backwards.
+_LETTERS: Final = re.compile(
+    rb"stripe|[srp]k(?:org)?(?:live|test)|whsec|epirts|(?:evil|tset)(?:gro)?k[prs]|ceshw",
+    re.IGNORECASE,
+)
 _NOT_LETTERS: Final = bytes(
     each for each in range(128) if not (chr(each).isalpha() and chr(each).isascii())
 )
@@ -142,13 +147,17 @@ class _Scanner:
         self._path = path
         self._keys = keys
         self._depth = depth
+        self._grown: set[str] = set()
         self._called: dict[tuple[ast.AST, Scope], str] = {}
 
     def visit(self, node: ast.AST, scope: Scope) -> None:
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            return  # A docstring, or a text that nobody uses.
+        # The parts first: what they may be is known then, however deep they are nested.
         inner = self.names.scopes.get(node, scope)
+        for child in ast.iter_child_nodes(node):
+            self.visit(child, inner)
         match node:
-            case ast.Expr(value=ast.Constant()):
-                return  # A docstring, or a text that nobody uses.
             case ast.Import(names=names):
                 for alias in names:
                     self._imported(node, alias.name)
@@ -156,6 +165,8 @@ class _Scanner:
                 self._imported(node, module)
                 if any(alias.name == _SDK for alias in names):
                     self._taken(node, module)
+            case ast.AugAssign(target=ast.Name() as target):
+                self._check_grown(node, target, scope)
             case ast.Call():
                 self._call(node, scope)
             case ast.Subscript(value=of, slice=index):
@@ -163,12 +174,8 @@ class _Scanner:
                     self._add(node, "import-stripe", "takes the Stripe SDK from sys.modules")
             case _:
                 pass
-        for child in ast.iter_child_nodes(node):
-            self.visit(child, inner)
         if isinstance(node, _CHECKED):
             self._check_text(node, scope)
-        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            self._check_grown(node, node.target, scope)
 
     # --- imports ----------------------------------------------------------------------------------
 
@@ -289,7 +296,10 @@ class _Scanner:
         """Look at a text that is put together by `+=`, once for each name."""
         host = _host_in(self._folder.fold(target, scope))
         parts = (value.node for value in scope.values_of(target.id))
-        if host is not None and not any(_host_in(self._folder.fold(p, scope)) for p in parts):
+        if host is None or target.id in self._grown:
+            return
+        if not any(_host_in(self._folder.fold(part, scope)) for part in parts):
+            self._grown.add(target.id)
             self._add(node, "http-stripe", f"names {host}, which is Stripe's API")
 
     def _is_below(self, node: ast.expr, scope: Scope) -> bool:

@@ -80,7 +80,7 @@ def _by_kind(
         yield from _python(data, path, keys)
     elif kind is Kind.NOTEBOOK:
         try:
-            yield from scan_notebook(data.decode("utf-8-sig"), path)
+            yield from scan_notebook(data.decode("utf-8-sig"), path, known_keys=keys)
         except (NotebookError, UnicodeDecodeError):
             yield Finding(path, 1, 1, "unparsable", "it is no notebook in UTF-8", subject(""))
     elif kind is Kind.SHELL or (kind is Kind.COMMANDS and not is_binary and _has_stripe(data)):
@@ -102,9 +102,14 @@ def _has_stripe(data: bytes) -> bool:
     return b"stripe" in data.lower()
 
 
-def _keys(data: bytes, path: str, line: int = 1) -> Iterator[tuple[Finding, bytes]]:
+def _keys(
+    data: bytes, path: str, line: int = 1, end: int | None = None
+) -> Iterator[tuple[Finding, bytes]]:
+    """Yield the keys that begin before `end`; `line` is the number of the first line."""
     at = 0
     for key in sorted(find_keys(data), key=lambda key: key.offset):
+        if end is not None and key.offset >= end:
+            return
         line += data.count(b"\n", at, key.offset)
         at = key.offset
         column = key.offset - data.rfind(b"\n", 0, key.offset)
@@ -114,16 +119,17 @@ def _keys(data: bytes, path: str, line: int = 1) -> Iterator[tuple[Finding, byte
 
 def _scan_large(opened: BinaryIO, file: Path, path: str) -> Looked:
     """Look for keys in a file of any size, part by part."""
-    findings: dict[Finding, None] = {}
-    part, line, head = b"", 1, b""
-    while more := opened.read(_PART_BYTES):
-        part += more
-        head = head or part[:_HEAD_BYTES]
-        findings.update((finding, None) for finding, _ in _keys(part, path, line))
-        # A key that lies across two parts is whole in neither: some of this one is seen again.
-        line += part.count(b"\n", 0, len(part) - _OVERLAP_BYTES)
-        part = part[-_OVERLAP_BYTES:]
-    found = sorted(findings)
+    findings: list[Finding] = []
+    part, line = opened.read(_PART_BYTES), 1
+    head = part[:_HEAD_BYTES]
+    while part:
+        more = opened.read(_PART_BYTES)
+        # What lies across two parts is whole in neither: the end of this one is seen again.
+        end = len(part) - _OVERLAP_BYTES if more else len(part)
+        findings += [finding for finding, _ in _keys(part, path, line, end)]
+        line += part.count(b"\n", 0, end)
+        part = part[end:] + more
+    found = sorted(set(findings))
     if kind_of(file, head) in {Kind.PYTHON, Kind.NOTEBOOK}:
         found.append(_too_large(path))
     return Looked(path, tuple(found), b"\0" in head)
