@@ -102,6 +102,7 @@ def test_an_amount_becomes_stripes_integer(amount: Any, currency: str, minor: in
         (0, "bhd", "0.000"),
         (123456789012345678, "usd", "1234567890123456.78"),  # A balance may pass any cap.
         ((1 << 64) - 1, "jpy", "18446744073709551615"),
+        (12345678901234567800, "ugx", "123456789012345678"),  # No float has as many digits.
     ],
 )
 def test_stripes_integer_becomes_a_plain_amount(minor: int, currency: str, text: str) -> None:
@@ -213,6 +214,34 @@ def test_what_is_no_amount_is_refused_before_its_currency_is_known(amount: Any) 
     assert isinstance(caught.value, ValueError)
     assert caught.value.money_moved == "no"
     assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize(
+    ("amount", "said"),
+    [
+        (True, "not a bool; convert it to a Decimal"),
+        ("1e5", "'1e5' is not a plain amount"),
+        ("x" * 41, f"{'x' * 40!r} is not a plain amount"),
+        ("1" * 33, f"{'1' * 33!r} is not a plain amount"),
+        ("1" * 32, "is above the largest one, 99999999"),
+        ("1.2345", "'1.2345' has more decimals than any currency"),
+        (Decimal("1.23456"), "1.23456 has more decimals than any currency"),
+        (Decimal("0." + "1" * 50), f"0.{'1' * 38} has more decimals than any currency"),
+        (Decimal("0.0001"), "smaller than any currency's smallest coin"),
+        (float("nan"), "is not a number"),
+        (0, "must be more than zero"),
+        (Decimal(-5), "must be more than zero"),
+        (float("inf"), "is above the largest one, 99999999"),
+        (10**5000, "is above the largest one, 99999999"),
+        (Decimal("1E+9"), "is above the largest one, 99999999"),
+        (100_000_000, "100000000 is above the largest amount, 99999999"),
+    ],
+    ids=case,
+)
+def test_a_refusal_says_what_is_wrong(amount: Any, said: str) -> None:
+    with pytest.raises(InvalidAmountError) as caught:
+        decimal_amount(amount)
+    assert said in caught.value.message
 
 
 @pytest.mark.parametrize(
