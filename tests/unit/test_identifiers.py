@@ -177,7 +177,8 @@ class TestIdempotencyKeys:
     @pytest.mark.parametrize(
         "secret",
         ["sk_live_51H", "run-rk_test_a", "pk_org_live_a", "whsec_abc", "pi_1_secret_2",
-         "order pi_3Mt_secret_", "seti_1_secret_2", "cs_live_a1_secret_b", "src_1_secret_2"],
+         "order pi_3Mt_secret_", "seti_1_secret_2", "cs_live_a1_secret_b", "src_1_secret_2",
+         "pi_a_b_secret_2"],
     )  # fmt: skip
     def test_a_secret_would_be_stored_and_is_refused_unshown(self, secret: str) -> None:
         with pytest.raises(InputError, match="holds a Stripe key or a client secret") as caught:
@@ -185,8 +186,11 @@ class TestIdempotencyKeys:
         assert secret not in str(caught.value)
 
     @pytest.mark.parametrize(
-        "key", ["task_live_2", "ask_live_2", "pi_1", "api_1_secret_2", "pi__secret", "my_secret_1"]
-    )
+        "key",
+        ["task_live_2", "ask_live_2", "pi_1", "api_1_secret_2", "pi__secret_1", "my_secret_1",
+         "pi_1_secret", "pi_1_secret-2", "pi_1-secret_2", "pi-1_secret_2",
+         "i_1_secret_2", "eti_1_secret_2", "s_1_secret_2", "rc_1_secret_2", "pi_-_secret_2"],
+    )  # fmt: skip
     def test_what_only_looks_like_a_secret_passes(self, key: str) -> None:
         assert check_idempotency_key(key) == key
 
@@ -271,6 +275,40 @@ class TestStripeKeys:
                 refuse_stripe_keys({"description": value}, "route")
             assert "route.description" in caught.value.message
             assert secret not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "name",
+        ["ecret_key", "ublic_key", "ublishable_key", "rivate_key", "estricted_key", "tripe_key",
+         "pi_key", "tripe_secret", "key", "secret", "public", "api", "api_keyboard", "secret_ke",
+         "stripe_a_key", "stripe9secret", "secret0key", "api_z_key"],
+    )  # fmt: skip
+    def test_a_field_of_another_name_passes(self, name: str) -> None:
+        refuse_stripe_keys({name: "x"}, "route")
+
+    @pytest.mark.parametrize("before", "AMZamz059")
+    def test_a_key_inside_a_word_is_none(self, before: str) -> None:
+        for text in ("sk_live_a", "whsec_a"):
+            refuse_stripe_keys({"a": before + text}, "route")
+        assert check_idempotency_key(f"{before}pi_1_secret_2")
+
+    @pytest.mark.parametrize("after", "AMZamz059")
+    def test_a_key_begins_with_any_letter_or_digit(self, after: str) -> None:
+        for kind in ("sk", "pk", "rk", "sk_org", "pk_org", "rk_org"):
+            for mode in ("live", "test"):
+                with pytest.raises(RouteKeyOverrideError):
+                    refuse_stripe_keys({"a": f"see {kind}_{mode}_{after}"}, "route")
+        with pytest.raises(RouteKeyOverrideError):
+            refuse_stripe_keys({"a": f"whsec_{after}"}, "route")
+        with pytest.raises(InputError):
+            check_idempotency_key(f"pi_{after}_secret_")
+
+    @pytest.mark.parametrize(
+        "text",
+        ["sk_live_", "sk_live__", "sk_live_-", "whsec_", "whsec_-", "ak_live_a", "sklive_a",
+         "sk_livea", "sk_orglive_a", "whseca", "k_live_a", "hsec_a"],
+    )  # fmt: skip
+    def test_what_is_cut_short_or_spelled_otherwise_is_no_key(self, text: str) -> None:
+        refuse_stripe_keys({"a": text}, "route")
 
     @pytest.mark.parametrize(
         "value", ["plain", 5, None, {"key": "x"}, {"monkey": "sk_live"}, {"task": "ask_live_2"}, []]

@@ -57,14 +57,20 @@ def test_blanks_around_a_key_are_taken_off(around: str) -> None:
         ("pk_live_" + BODY, "is a publishable key"),
         ("sk_org_live_" + BODY, "an organisation key"),
         ("sk_org_test_" + BODY, "an organisation key"),
+        ("rk_org_live_" + BODY, "an organisation key"),
+        ("pk_org_live_" + BODY, "an organisation key"),
         ("whsec_" + BODY, "a webhook signing secret"),
         ("ek_live_" + BODY, "an ephemeral key"),
+        ("ek_test_" + BODY, "an ephemeral key"),
         ("pi_123_secret_" + BODY, "a client secret"),
         ("seti_123_secret_" + BODY, "a client secret"),
+        ("az_AMZamz059_secret_" + BODY, "a client secret"),
         ("acct_" + BODY, "an account id"),
         ("ca_" + BODY, "a Connect client id"),
         ("${STRIPE_SECRET_KEY}", "a placeholder"),
         ("<secretpart>", "a placeholder"),
+        ("{secretpart}", "a placeholder"),
+        ("%secretpart%", "a placeholder"),
         ("secretpart", "no Stripe key at all"),
         ("SK_LIVE_" + BODY, "no Stripe key at all"),
         ("Bearer", "no Stripe key at all"),
@@ -84,9 +90,34 @@ def test_each_other_text_is_refused_in_its_own_words(text: str, said: str) -> No
     assert said in refusal(text)
 
 
-@pytest.mark.parametrize("prefix", ["sk_live_", "rk_live_", "pk_test_", "whsec_"])
-def test_only_a_publishable_key_is_a_public_key(prefix: str) -> None:
-    refusal(prefix + BODY, check_public_key)
+@pytest.mark.parametrize(
+    ("prefix", "said"),
+    [
+        ("sk_live_", "is a secret key"),
+        ("rk_live_", "is a restricted key"),
+        ("pk_test_", "is a test-mode publishable key"),
+        ("whsec_", "is a webhook signing secret"),
+    ],
+)
+def test_only_a_publishable_key_is_a_public_key(prefix: str, said: str) -> None:
+    assert said in refusal(prefix + BODY, check_public_key)
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    ["sk_org", "sk_test", "rk_test", "pk_test", "sk_live", "rk_live", "pk_live", "whsec", "ek_live",
+     "pi_1_secret", "pi__secret_", "pi_-_secret_", "acct", "ca"],
+)  # fmt: skip
+def test_what_only_begins_like_one_is_no_key(beginning: str) -> None:
+    check = check_public_key if beginning[1:] == "k_live" else check_secret_key
+    assert "is no Stripe key at all" in refusal(f"{beginning}-{BODY}", check)
+
+
+@pytest.mark.parametrize("character", string.ascii_letters + string.digits + "_")
+def test_a_key_and_an_account_id_hold_letters_digits_and_underscores(character: str) -> None:
+    key = "sk_live_" + character * 3
+    assert check_secret_key(Secret(key), "x").reveal() == key
+    assert check_master_account_id(f"acct_{character}", "x") == f"acct_{character}"
 
 
 @given(st.text(alphabet=string.printable + "é\x00", max_size=40))
