@@ -203,6 +203,14 @@ def test_an_allow_that_allows_nothing_is_a_finding(guard: Run, text: str) -> Non
 
 
 @pytest.mark.usefixtures("folder")
+def test_a_page_may_talk_about_allows(guard: Run) -> None:
+    write("page.md", f"Write\n\n    # billing-guard: allow[key-secret] why\n\n{KEY}\n")
+    assert rules(guard(".", status=1)) == ["key-secret"]
+    write("page.md", f"<!-- billing-guard: allow[key-secret] nobody's -->\n{KEY}\n")
+    guard(".", status=0)
+
+
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
     "text",
     [

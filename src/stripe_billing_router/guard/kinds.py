@@ -33,6 +33,8 @@ _BY_SUFFIX: Final = {
         Kind.COMMANDS,
     ),
 }  # fmt: skip
+# Where `#` begins a heading or an example, and no comment.
+PROSE: Final = frozenset({".md", ".markdown", ".rst", ".txt", ".adoc", ".html", ".htm"})
 _BY_NAME: Final = re.compile(
     r"(?i)(?:gnu)?makefile(?:\..*)?|dockerfile(?:\..*)?|containerfile(?:\..*)?|justfile|jenkinsfile"
     r"|procfile|vagrantfile|crontab|\.env(?:\..*)?|\.envrc"

@@ -35,8 +35,8 @@ class Mark:
     problem: str | None
 
 
-def find_marks(text: str, *, is_python: bool) -> list[Mark]:
-    """Return the allows of a text; in Python only those in comments."""
+def find_marks(text: str, *, is_python: bool = False, is_prose: bool = False) -> list[Mark]:
+    """Return the allows of a text; in Python only those in comments, in prose in `<!-- … -->`."""
     lines = text.split("\n")
     comments = _comments(text) if is_python else None
     found = []
@@ -44,6 +44,8 @@ def find_marks(text: str, *, is_python: bool) -> list[Mark]:
         if "billing-guard:" not in line or (comments is not None and number not in comments):
             continue
         mark = _MARK.match(line if comments is None else comments[number])
+        if is_prose and "<!--" not in line:
+            continue  # It is talked about.
         if mark is not None:
             before = mark["before"] if comments is None else line[: line.rindex(comments[number])]
             end = _COMMENT_END.search(mark["reason"])

@@ -15,6 +15,32 @@ _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS: Final = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
 
 
+_SCOPES: Final = (*_FUNCTIONS, ast.ClassDef, *_COMPREHENSIONS)
+_BINDING: Final = (
+    ast.Call, ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.AugAssign, ast.For, ast.AsyncFor,
+    ast.comprehension, ast.Return, ast.Global, ast.Import, ast.ImportFrom,
+)  # fmt: skip
+# They say how a name is used or which operator stands there: nothing that could be looked into.
+_PLAIN_FIELDS: Final = frozenset({"ctx", "op", "ops", "kind", "type_comment", "type_ignores"})
+_FIELDS: Final[dict[type[ast.AST], tuple[str, ...]]] = {}
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """Return the parts of a node, as `ast.iter_child_nodes` does, in half its time."""
+    fields = _FIELDS.get(type(node))
+    if fields is None:
+        fields = tuple(name for name in node._fields if name not in _PLAIN_FIELDS)
+        _FIELDS[type(node)] = fields
+    found: list[ast.AST] = []
+    for name in fields:
+        value = getattr(node, name, None)
+        if isinstance(value, ast.AST):
+            found.append(value)
+        elif isinstance(value, list):
+            found += [each for each in value if isinstance(each, ast.AST)]
+    return found
+
+
 class How(Enum):
     """How a name gets a value from an expression."""
 
@@ -80,15 +106,15 @@ class Names:
         todo: list[tuple[ast.AST, Scope, str | None]] = [(tree, scope, function)]
         while todo:
             node, scope, function = todo.pop()
-            self._note(node, scope, function)
+            if isinstance(node, _BINDING):
+                self._note(node, scope, function)
             inner = scope
-            if isinstance(node, (*_FUNCTIONS, ast.ClassDef, *_COMPREHENSIONS)):
+            if isinstance(node, _SCOPES):
                 inner = self.scopes[node] = Scope(scope, isinstance(node, ast.ClassDef))
             if isinstance(node, _FUNCTIONS):
                 function = self._enter(node, inner, scope)
             # Reversed, so that what stands first is looked at first: `+=` has an order.
-            children = list(ast.iter_child_nodes(node))
-            todo += [(child, inner, function) for child in reversed(children)]
+            todo += [(child, inner, function) for child in reversed(children(node))]
 
     def _enter(self, node: FunctionNode, inner: Scope, outer: Scope) -> str:
         name = "" if isinstance(node, ast.Lambda) else node.name

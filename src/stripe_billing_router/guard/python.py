@@ -16,7 +16,7 @@ from .addresses import HOLE, stripe_address
 from .findings import Finding, subject
 from .folding import Folder, TooTangledError
 from .keys import find_keys
-from .names import Names, Scope
+from .names import Names, Scope, children
 from .shell import find_commands
 
 _SDK: Final = "stripe"
@@ -38,31 +38,55 @@ _SHELLS: Final = frozenset({
 _VENDORED: Final = re.compile(r"(?:^|\.)_?(?:vendor|vendored|third_party|extern)\.stripe(?:\.|$)")
 _OURS: Final = "stripe_billing_router"
 _DEEPEST_TEXT: Final = 3
+_LOOKED_AT: Final = (ast.Import, ast.ImportFrom, ast.AugAssign, ast.Call, ast.Subscript)
 _CHECKED: Final = (
     ast.Constant, ast.BinOp, ast.JoinedStr, ast.Call, ast.Subscript, ast.Dict,
 )  # fmt: skip
 
-# What must stand in a file for any rule to find something in it; see `can_matter`.
-_WORDS: Final = re.compile(
+# What must stand in a file, in small letters, for any rule to find something; see `can_matter`.
+_WORDS: Final = (
     # dynamic import
-    rb"importlib|__import__|import_module|import_string|importorskip|find_spec|runpy|pkgutil"
-    rb"|resolve_name|load_module|find_module|sys\.modules|__builtins__|\bbuiltins\b|\bexec\(|\beval\("
+    *(
+        b"importlib",
+        b"__import__",
+        b"import_module",
+        b"import_string",
+        b"importorskip",
+        b"find_spec",
+        b"runpy",
+        b"pkgutil",
+    ),
+    *(b"resolve_name", b"load_module", b"find_module", b"sys.modules", b"builtins", b"exec("),
+    *(b"eval(", b"from sys import"),
     # texts that do not look like what they are
-    rb"|b64decode|fromhex|unhexlify|rot_?13|\\x[4-7][0-9a-fA-F]|\\u00[4-7]|\\1[0-7][0-7]|\\N\{"
-    rb"|\b(?:[srp]k_|whsec)[\"'{%]"
+    *(b"b64decode", b"fromhex", b"unhexlify", b"rot13", b"rot_13", b"\\n{"),
     # whatever may open a connection or start a program
-    rb"|\b(?:requests|httpx|aiohttp|urllib\d?|urllib_request|urlopen|http\.client|httplib2|pycurl"
-    rb"|socket|subprocess|popen|system|Popen|treq|grequests|niquests|websocket|websockets"
-    rb"|create_connection|open_connection|create_subprocess_\w+|HTTPS?Connection)\b",
+    *(b"requests", b"httpx", b"aiohttp", b"urllib", b"urlopen", b"http.client", b"httplib"),
+    *(
+        b"pycurl",
+        b"socket",
+        b"subprocess",
+        b"popen",
+        b"system(",
+        b"import treq",
+        b"import_object",
+        b"import_from_string",
+        b"lazy_import",
+        b"lazyimport",
+        b"niquests",
+        b"spawn",
+    ),
+    *(b"create_connection", b"open_connection", b"httpconnection", b"httpsconnection"),
 )
 # Forwards and backwards.
-_LETTERS: Final = re.compile(
-    rb"stripe|[srp]k(?:org)?(?:live|test)|whsec|epirts|(?:evil|tset)(?:gro)?k[prs]|ceshw",
-    re.IGNORECASE,
+_LETTERS: Final = (
+    *(b"stripe", b"epirts", b"whsec", b"ceshw"),
+    *(b"sklive", b"sktest", b"skorg", b"rklive", b"rktest", b"pklive", b"pktest"),
+    *(b"evilks", b"tsetks", b"grok", b"evilkr", b"tsetkr", b"evilkp", b"tsetkp"),
 )
-_NOT_LETTERS: Final = bytes(
-    each for each in range(128) if not (chr(each).isalpha() and chr(each).isascii())
-)
+_PIECES: Final = re.compile(rb"\b(?:[srp]k_|whsec)[\"'{%]")
+_ESCAPES: Final = re.compile(rb"\\(?:x[4-7][0-9a-fA-F]|u00[4-7]|1[0-7][0-7])")
+_NOT_LETTERS: Final = bytes(each for each in range(128) if not chr(each).isalpha())
 _ODD_IMPORT: Final = re.compile(rb"import[^\n]*[\x80-\xff]|from[^\n]*[\x80-\xff]")
 _ENCODING: Final = re.compile(rb"\A(?:[^\n]*\n)?[ \t\f]*#[^\n]*?coding[:=][ \t]*([-\w.]+)")
 _PLAIN: Final = re.compile(
@@ -111,12 +135,15 @@ def can_matter(source: bytes) -> bool:
     modules are loaded by name, code is run from text, connections opened or programs started; and
     where the bytes are not what they seem.
     """
+    small = source.lower()
+    letters = small.translate(None, _NOT_LETTERS)
     encoding = _ENCODING.match(source)
     return (
-        _LETTERS.search(source) is not None
-        or _WORDS.search(source) is not None
-        or _LETTERS.search(source.translate(None, _NOT_LETTERS)) is not None
-        or _ODD_IMPORT.search(source) is not None
+        any(word in letters for word in _LETTERS)
+        or any(word in small for word in _WORDS)
+        or (b"k_" in small and _PIECES.search(source) is not None)
+        or (b"\\" in source and _ESCAPES.search(source) is not None)
+        or (not source.isascii() and _ODD_IMPORT.search(source) is not None)
         or (encoding is not None and not _PLAIN.fullmatch(encoding[1]))
     )
 
@@ -155,8 +182,15 @@ class _Scanner:
             return  # A docstring, or a text that nobody uses.
         # The parts first: what they may be is known then, however deep they are nested.
         inner = self.names.scopes.get(node, scope)
-        for child in ast.iter_child_nodes(node):
-            self.visit(child, inner)
+        for child in children(node):
+            if not isinstance(child, ast.Name):
+                self.visit(child, inner)
+        if isinstance(node, _LOOKED_AT):
+            self._look_at(node, scope)
+        if isinstance(node, _CHECKED):
+            self._check_text(node, scope)
+
+    def _look_at(self, node: ast.AST, scope: Scope) -> None:
         match node:
             case ast.Import(names=names):
                 for alias in names:
@@ -174,8 +208,6 @@ class _Scanner:
                     self._add(node, "import-stripe", "takes the Stripe SDK from sys.modules")
             case _:
                 pass
-        if isinstance(node, _CHECKED):
-            self._check_text(node, scope)
 
     # --- imports ----------------------------------------------------------------------------------
 
@@ -282,6 +314,8 @@ class _Scanner:
 
     def _check_text(self, node: ast.expr, scope: Scope) -> None:
         values = self._folder.fold(node, scope)
+        if not values:
+            return
         host = _host_in(values)
         if host is not None and not self._is_below(node, scope):
             self._add(node, "http-stripe", f"names {host}, which is Stripe's API")
@@ -306,8 +340,7 @@ class _Scanner:
         """Say whether a part of `node` names the address by itself: it is reported where it is."""
         inner = self.names.scopes.get(node, scope)
         return any(
-            _host_in(self._folder.fold(child, inner)) is not None
-            for child in ast.iter_child_nodes(node)
+            _host_in(self._folder.fold(child, inner)) is not None for child in children(node)
         )
 
     def _add(self, node: ast.AST, rule: str, message: str, of: bytes | None = None) -> None:

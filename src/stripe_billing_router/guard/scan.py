@@ -11,7 +11,7 @@ from typing import BinaryIO, Final
 
 from .findings import Finding, subject
 from .keys import find_keys
-from .kinds import Kind, kind_of
+from .kinds import PROSE, Kind, kind_of
 from .marks import HINT, apply_marks, find_marks
 from .notebook import NotebookError, scan_notebook
 from .python import UnparsableError, can_matter, parse, scan_python
@@ -66,7 +66,9 @@ def scan_data(data: bytes, file: Path, path: str) -> Looked:
     findings.sort()
     if HINT in data:
         text = data.decode("utf-8", "replace")
-        marks = find_marks(text, is_python=kind is Kind.PYTHON)
+        marks = find_marks(
+            text, is_python=kind is Kind.PYTHON, is_prose=file.suffix.lower() in PROSE
+        )
         findings = sorted(apply_marks(findings, marks, path))
     return Looked(path, tuple(findings), is_binary)
 
