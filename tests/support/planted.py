@@ -29,6 +29,8 @@ _FORMS: Final = (
     r"(?<![A-Za-z0-9])hv[sbr]\.[A-Za-z0-9_\-]{8,}",
     r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_\-]{6,}\.eyJ[A-Za-z0-9_\-]{6,}\.",
 )
+# Each of the forms holds one of these. Looking for them first makes most files ten times as cheap.
+_HINTS: Final = ("_live_", "_test_", "whsec_", "_secret_", "hvs.", "hvb.", "hvr.", ".eyJ")
 # Files that are there to hold secrets: baked-in keys, token files, and those that are never read.
 HOLD_SECRETS: Final = ("*keys*.py", "*token*", ".env")
 
@@ -107,15 +109,17 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def leaking_files(folder: Path) -> Iterator[str]:
     """Yield the path and number of secrets of each file below `folder` that shows one."""
     pattern = re.compile(_pattern().encode())
+    hints = [hint.encode() for hint in (*_HINTS, *_planted)]
     for where, _, names in os.walk(folder):
         for name in names:
             path = Path(where, name)
             if path.is_symlink() or not path.is_file() or _may_hold_secrets(path):
                 continue
             try:
-                count = len(pattern.findall(path.read_bytes()))
+                content = path.read_bytes()
             except OSError:
                 continue
+            count = len(pattern.findall(content)) if any(h in content for h in hints) else 0
             if count:
                 yield masked(f"{path.relative_to(folder)} ({count})")[0]
 
