@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stripe_billing_router.guard.scan import scan_data
-from support.guarded import samples
+from support.guarded import fake_key, samples
 
+ADDRESS = "https://api.stripe.com/v1/charges"
 HERE = Path(__file__).parent
 BYPASSES = list(samples(HERE / "corpus.txt"))
 HARMLESS = list(samples(HERE / "harmless.txt"))
@@ -31,6 +36,49 @@ def test_the_eleven_that_got_past_an_earlier_guard_are_among_them() -> None:
 @pytest.mark.parametrize(("name", "text"), HARMLESS, ids=[name for name, _ in HARMLESS])
 def test_what_only_looks_like_stripe_is_left_alone(name: str, text: str) -> None:
     assert rules_of(text) == []
+
+
+def pieces(text: str, cuts: list[int]) -> list[str]:
+    ends = [0, *sorted(cut % len(text) for cut in cuts), len(text)]
+    return [text[start:end] for start, end in pairwise(ends)]
+
+
+def quoted(parts: list[str]) -> list[str]:
+    return [repr(part) for part in parts]
+
+
+# Each puts texts together in its own way.
+WAYS: dict[str, Callable[[list[str]], str]] = {
+    "plus": lambda parts: f"call({' + '.join(quoted(parts))})",
+    "side by side": lambda parts: f"call({' '.join(quoted(parts))})",
+    "join": lambda parts: f"call(''.join([{', '.join(quoted(parts))}]))",
+    "percent": lambda parts: f"call({'%s' * len(parts)!r} % ({', '.join(quoted(parts))},))",
+    "format": lambda parts: f"call({'{}' * len(parts)!r}.format({', '.join(quoted(parts))}))",
+    "variables": lambda parts: "\n".join(
+        [f"x{number} = {part!r}" for number, part in enumerate(parts)]
+        + [f"call({' + '.join(f'x{number}' for number in range(len(parts)))})"]
+    ),
+    "f-string": lambda parts: "\n".join(
+        [f"x{number} = {part!r}" for number, part in enumerate(parts)]
+        + ["call(f'" + "".join(f"{{x{number}}}" for number in range(len(parts))) + "')"]
+    ),
+    "grown": lambda parts: "\n".join(
+        [f"x = {parts[0]!r}", *(f"x += {part!r}" for part in parts[1:]), "call(x)"]
+    ),
+    "backwards": lambda parts: f"call(({' + '.join(quoted(parts))})[::-1][::-1])",
+    "numbers": lambda parts: f"call(bytes({list(''.join(parts).encode())}).decode())",
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@given(cuts=st.lists(st.integers(0, 99), min_size=1, max_size=8))
+def test_texts_in_pieces_are_put_together(way: str, cuts: list[int]) -> None:
+    build = WAYS[way]
+    assert "http-stripe" in rules_of("import requests\n" + build(pieces(ADDRESS, cuts)))
+    code = build(pieces("stripe", cuts)).replace("call(", "__import__(")
+    assert "import-stripe" in rules_of(code)
+    key = build(pieces(fake_key("sk_live_", 5, 30), cuts))
+    assert "key-secret" in rules_of("import requests\n" + key)
 
 
 def test_a_finding_says_where_it_is_and_what_to_do() -> None:

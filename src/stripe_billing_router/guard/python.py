@@ -319,22 +319,26 @@ class _Scanner:
         host = _host_in(values)
         if host is not None and not self._is_below(node, scope):
             self._add(node, "http-stripe", f"names {host}, which is Stripe's API")
+        self._check_keys(node, values)
+
+    def _check_grown(self, node: ast.AugAssign, target: ast.Name, scope: Scope) -> None:
+        """Look at a text that is put together by `+=`, once for each name."""
+        values = self._folder.fold(target, scope)
+        host = _host_in(values)
+        parts = (value.node for value in scope.values_of(target.id))
+        if host is not None and target.id not in self._grown:
+            if not any(_host_in(self._folder.fold(part, scope)) for part in parts):
+                self._add(node, "http-stripe", f"names {host}, which is Stripe's API")
+            self._grown.add(target.id)
+        self._check_keys(node, values)
+
+    def _check_keys(self, node: ast.AST, values: Iterable[Any]) -> None:
         for text in map(_as_bytes, values):
             for key in find_keys(text):
                 if key.value not in self._keys:
                     self._keys.add(key.value)
                     message = f"puts together the Stripe key {key.shown}"
                     self._add(node, key.rule, message, of=key.value)
-
-    def _check_grown(self, node: ast.AugAssign, target: ast.Name, scope: Scope) -> None:
-        """Look at a text that is put together by `+=`, once for each name."""
-        host = _host_in(self._folder.fold(target, scope))
-        parts = (value.node for value in scope.values_of(target.id))
-        if host is None or target.id in self._grown:
-            return
-        if not any(_host_in(self._folder.fold(part, scope)) for part in parts):
-            self._grown.add(target.id)
-            self._add(node, "http-stripe", f"names {host}, which is Stripe's API")
 
     def _is_below(self, node: ast.expr, scope: Scope) -> bool:
         """Say whether a part of `node` names the address by itself: it is reported where it is."""
