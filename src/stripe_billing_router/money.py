@@ -183,7 +183,7 @@ def _bounded(value: Decimal) -> Decimal:
         raise InvalidAmountError(
             f"{str(value)[:_SHOWN]} has more decimals than any currency; round it first"
         )
-    plain = Decimal(f"{whole}.{decimals}" if decimals else whole)
+    plain = Decimal(f"{whole}.{decimals}")
     if plain > MAX_AMOUNT_MINOR:
         raise InvalidAmountError(f"{plain} is above the largest amount, {MAX_AMOUNT_MINOR}")
     return plain
