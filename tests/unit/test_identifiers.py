@@ -251,7 +251,8 @@ class TestStripeKeys:
         "name",
         ["secret_key", "public_key", "SECRET_KEY", "secretKey", "Public-Key", "stripe_secret_key",
          "api_key", "apikey", "publishable_key", "private_key", "restricted_key", "stripe_key",
-         "secret_keys", "stripe_secret", "stripeSecret", "stripe - secret", "secret key", "secret_key_id"],
+         "secret_keys", "stripe_secret", "stripeSecret", "stripe - secret", "secret key",
+         "secret_key_id"],
     )  # fmt: skip
     @pytest.mark.parametrize("value", ["x", "", None, {}])
     def test_a_field_that_names_a_key_is_refused_whatever_it_holds(

@@ -245,8 +245,11 @@ def test_a_refusal_says_what_is_wrong(amount: Any, said: str) -> None:
 
 
 def test_what_is_too_much_for_a_currency_is_told_with_the_most_that_it_has() -> None:
-    for amount, currency, largest in ((1_000_000, "USD", "999999.99"), (100_000, "kwd", "99999.999"),
-                                      (1_000_000, "ugx", "999999.99")):  # fmt: skip
+    for amount, currency, largest in (
+        (1_000_000, "USD", "999999.99"),
+        (100_000, "kwd", "99999.999"),
+        (1_000_000, "ugx", "999999.99"),
+    ):
         with pytest.raises(InvalidAmountError) as caught:
             to_minor(amount, currency)
         said = f"{amount} {currency.lower()} is above the largest amount, {largest}"
