@@ -58,7 +58,12 @@ def compile_with_first_usable_go(
             with tempfile.TemporaryDirectory(dir=folder, prefix="build-") as scratch:
                 go = find(Path(scratch))
                 say(f"{name}: compiling with {toolchain}; {how_long}")
-                compile_with(go, Path(scratch))
+                try:
+                    compile_with(go, Path(scratch))
+                except (OSError, subprocess.SubprocessError) as error:
+                    # Now, as removing a large scratch folder takes a while.
+                    say(f"{name}: {reason(error)}")
+                    raise
         except (OSError, subprocess.SubprocessError, GoFailedError) as error:
             tried.append(f"{toolchain}: {reason(error)}")
             continue
