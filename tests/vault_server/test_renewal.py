@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stripe_billing_router.settings import VARIABLES
-from support.fleet import Fleet, fleet_in
+from support.fleet import Fleet, fleet_in, until
 from support.vault_places import Place
 from support.vault_server import OwnVault
 
@@ -63,6 +63,19 @@ def test_a_login_that_cannot_be_renewed_for_ever_is_followed_by_another(
     with fleet_in(tmp_path, own_vault, key_refresh_s=300.0, **login) as fleet:
         charge_for(fleet, 8)
         assert_the_next_key_is_found(fleet)
+
+
+def test_a_token_that_ends_for_good_is_told_of_while_there_is_time(
+    own_vault: OwnVault, place: Place, tmp_path: Path
+) -> None:
+    token = place.token(ttl=f"{TTL_S}s", explicit_max_ttl=f"{TTL_S}s")
+    with fleet_in(tmp_path, own_vault, vault_token=token, key_refresh_s=300.0) as fleet:
+        assert fleet.charge().paid
+        until(lambda: fleet.platform.alerts, "something is told of")
+        assert fleet.alerts("vault_token_ending"), fleet.platform.alerts
+        assert lives(place, token), "there was time"
+        assert fleet.charge().paid
+        assert len(fleet.alerts("vault_token_ending")) == 1
 
 
 def test_what_vault_agent_writes_in_time_is_taken(
