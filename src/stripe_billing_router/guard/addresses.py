@@ -9,8 +9,8 @@ from typing import Final
 # Stands for a part of a text that cannot be known without running the program.
 HOLE: Final = "\0"
 
-# What the SDK itself talks to, and the older address for uploads.
-_API: Final = frozenset({"api", "files", "uploads", "connect", "meter-events"})
+# What the SDK itself talks to, the older address for uploads, and the server for agents.
+_API: Final = frozenset({"api", "files", "uploads", "connect", "meter-events", "mcp"})
 _HOST: Final = re.compile(
     r"(?<![\w-])(?:(?P<labels>(?:[a-z0-9\0-]+\.)+))?stripe\.(?:com|\0)\.?(?::\d+)?"
     r"(?![\w-]|\.\w)(?P<path>[/?#\0][^\s\"'<>]*)?",
