@@ -66,7 +66,7 @@ OWNERS = {
     },
     "stripe": {"adapters/stripe_*.py", "testing/*"},
     "typer": {"cli.py", "cli/*"},
-    "urllib3": {"adapters/stripe_*.py", "adapters/transport.py"},
+    "urllib3": {"adapters/stripe_*.py", "adapters/vault*.py"},
     "yaml": {"adapters/*yaml*.py", "adapters/*_file.py"},
 }  # fmt: skip
 

@@ -156,7 +156,8 @@ def test_a_bot_with_keys_from_vault_shows_no_secret(
             "VAULT_ADDR": vault.url, "VAULT_ROLE_ID": ROLE_ID, "VAULT_SECRET_ID": SECRET_ID,
         }  # fmt: skip
         environment = {name: value for name, value in environment.items() if value}
-        result = run("-c", BOT_PROGRAM, "locals", folder=tmp_path, environment=environment)
+        options = ("-c", BOT_PROGRAM, "locals", "debuglevel")
+        result = run(*options, folder=tmp_path, environment=environment)
     assert "RuntimeError" in result.stderr
     assert vault.requests
     assert shows(result) == []

@@ -11,6 +11,7 @@ import pytest
 from stripe_billing_router.adapters.keys import KeySources
 from stripe_billing_router.settings import Settings
 from support.pages import ROOT, blocks
+from support.planted import holds_secrets
 from support.vault_server import OwnVault
 
 pytestmark = pytest.mark.vault
@@ -27,8 +28,8 @@ NEW_KEY = "sk_live_fakeOfTheRealVaultPageNew"
 def test_the_commands_set_vault_up_and_rotate_a_key(
     own_vault: OwnVault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "stripe-keys.json").write_text(json.dumps(KEYS))
-    (tmp_path / "new-key.txt").write_text(NEW_KEY + "\n")
+    holds_secrets(tmp_path / "stripe-keys.json").write_text(json.dumps(KEYS))
+    holds_secrets(tmp_path / "new-key.txt").write_text(NEW_KEY + "\n")
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     environment = os.environ | {"VAULT_ADDR": own_vault.address, "VAULT_TOKEN": own_vault.token}
     printed: dict[str, dict[str, object]] = {}

@@ -110,7 +110,7 @@ class Database:
             except (exc.TimeoutError, OSError) as error:
                 failure = DatabaseAwayError(f"{self.description}: {error}")
             except (KeyboardInterrupt, SystemExit) as error:
-                # It passes, but without the frames of the driver: their variables hold the password.
+                # It passes, but without the driver's frames: their variables hold the password.
                 error.__context__ = error.__cause__ = None
                 raise error.with_traceback(None) from None
             # Outside the `except`: nothing is chained to it that holds the password or the row.

@@ -22,6 +22,7 @@ import hvac
 import hvac.exceptions
 import requests
 
+from stripe_billing_router.adapters.vault_session import open_session
 from stripe_billing_router.secret import Secret
 from stripe_billing_router.settings import Settings
 
@@ -32,6 +33,9 @@ _READING_S: Final = 6.0
 
 # Beside every 5xx (503 is sealed): limited, and the two health codes of a standby.
 _AWAY: Final = frozenset({429, 472, 473})
+
+# Vault tells how long a token lasts in whole seconds, and never less than it does.
+_ROUNDED_UP_S: Final = 1.0
 
 _DENIED: Final = frozenset({401, 403})
 
@@ -190,13 +194,10 @@ class _Conversation:
         self._settings = settings
         self._status = 0
         self.kv_version = 0
-        self._session = requests.Session()
-        # No proxy, no netrc and no certificate bundle from the environment.
-        self._session.trust_env = False
-        if settings.vault_cacert is not None:
-            if not settings.vault_cacert.is_file():
-                raise VaultRefusedError("VAULT_CACERT names no file")
-            self._session.verify = str(settings.vault_cacert)
+        ca_file = settings.vault_cacert
+        if ca_file is not None and not ca_file.is_file():
+            raise VaultRefusedError("VAULT_CACERT names no file")
+        self._session = open_session(ca_file)
         self._session.hooks["response"] = [self._note_status]
         self._client = hvac.Client(
             url=settings.vault_addr,
@@ -292,9 +293,10 @@ class _Conversation:
         """Return the login, renewed if it is half over and Vault lets it be."""
         if not (login.is_due and login.renewable):
             return login
-        with contextlib.suppress(VaultRefusedError):
+        # Past its last end Vault answers 500. Whether it is away shows when the secret is read.
+        with contextlib.suppress(VaultRefusedError, VaultUnreachableError):
             longer = _login(self._ask("renewing the token", self._client.auth.token.renew_self))
-            if longer is not None and longer.ends_s > login.ends_s:
+            if longer is not None and longer.ends_s > login.ends_s + _ROUNDED_UP_S:
                 return replace(longer, token=login.token)
         return login
 
