@@ -189,7 +189,8 @@ class TestIdempotencyKeys:
         "key",
         ["task_live_2", "ask_live_2", "pi_1", "api_1_secret_2", "pi__secret_1", "my_secret_1",
          "pi_1_secret", "pi_1_secret-2", "pi_1-secret_2", "pi-1_secret_2",
-         "i_1_secret_2", "eti_1_secret_2", "s_1_secret_2", "rc_1_secret_2", "pi_-_secret_2"],
+         "i_1_secret_2", "eti_1_secret_2", "s_1_secret_2", "rc_1_secret_2", "pi_-_secret_2",
+         "pi_a@b_secret_2"],
     )  # fmt: skip
     def test_what_only_looks_like_a_secret_passes(self, key: str) -> None:
         assert check_idempotency_key(key) == key
@@ -280,7 +281,8 @@ class TestStripeKeys:
     @pytest.mark.parametrize(
         "name",
         ["ecret_key", "ublic_key", "ublishable_key", "rivate_key", "estricted_key", "tripe_key",
-         "pi_key", "tripe_secret", "key", "secret", "public", "api", "api_keyboard", "secret_ke"],
+         "pi_key", "tripe_secret", "key", "secret", "public", "api", "api_keyboard", "secret_ke",
+         "stripe_secre"],
     )  # fmt: skip
     def test_a_field_of_another_name_passes(self, name: str) -> None:
         refuse_stripe_keys({name: "x"}, "route")

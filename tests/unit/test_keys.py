@@ -78,6 +78,7 @@ def test_blanks_around_a_key_are_taken_off(around: str) -> None:
         ("sk_live_ab", "is cut short"),
         ("sk_live_" + BODY + "...", "holds characters that no key has"),
         ("sk_live_" + BODY + "-x", "holds characters that no key has"),
+        ("sk_live_" + BODY + "@x", "holds characters that no key has"),
         ("sk_live_" + BODY + "\nsk_live_" + BODY, "a blank, a control character"),
         ("sk_live_" + BODY + "\x00x", "a blank, a control character"),
         ("sk_live_" + BODY + "\x7f", "a blank, a control character"),
@@ -145,7 +146,8 @@ def test_account_ids_are_taken(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "acct_", "acct-1", "ACCT_1", "1Pgafake", "acct_1 acct_2", "acct_é", "acct_1/.."],
+    ["", " ", "acct_", "acct-1", "ACCT_1", "1Pgafake", "acct_1 acct_2", "acct_1@2", "acct_é",
+     "acct_1/.."],
 )  # fmt: skip
 def test_other_account_ids_are_refused(text: str) -> None:
     with pytest.raises(MasterAccountError) as caught:
