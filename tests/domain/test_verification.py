@@ -125,8 +125,8 @@ class TestSuspicion:
     @every_place
     @pytest.mark.parametrize(
         "account",
-        ["", "nonsense", "acct_", "acct_a@b", "acct_Foreign 9", f"x{FOREIGN}", f"{FOREIGN}\n", "acct_ö",
-         "ACCT_1", 7, True, {}, {"id": None}, {"id": "cus_1"}, ["acct_1"]],
+        ["", "nonsense", "acct_", "acct_a@b", "acct_Foreign 9", f"x{FOREIGN}", f"{FOREIGN}\n",
+         "acct_ö", "ACCT_1", 7, True, {}, {"id": None}, {"id": "cus_1"}, ["acct_1"]],
     )  # fmt: skip
     def test_what_cannot_be_read_as_an_account_is_only_suspicious(
         self, place: str, account: Any
