@@ -153,7 +153,7 @@ def _not_taken(helper: str, name: object, allowed: frozenset[str]) -> str:
 
 def _json(value: Any, path: str) -> Any:
     if value is None:
-        return value
+        return None
     if isinstance(value, str):
         return _readable(value, path)
     if isinstance(value, int) and value.bit_length() <= _MOST_BITS:
