@@ -176,6 +176,7 @@ def test_python_in_another_encoding_is_read_as_python_reads_it(guard: Run) -> No
 def test_a_program_without_a_suffix_is_known_by_its_first_line(guard: Run) -> None:
     write("pay", "#!/usr/bin/env python3\nimport stripe\n")
     write("call", "#!/bin/bash\ncurl https://api.stripe.com/v1/charges\n")
+    write("fast.pyx", "#!/usr/bin/env python3\ncdef int pay(): ...\n")
     write("notes", "import stripe, or curl https://api.stripe.com\n")
     result = guard(".", status=1)
     assert list(zip(paths(result), rules(result), strict=True)) == [

@@ -33,6 +33,8 @@ _BY_SUFFIX: Final = {
         Kind.COMMANDS,
     ),
 }  # fmt: skip
+# Such a file may be called a Python program by its first line; its language is another.
+_CYTHON: Final = frozenset({".pyx", ".pxd", ".pxi"})
 # Where `#` begins a heading or an example, and no comment.
 PROSE: Final = frozenset({".md", ".markdown", ".rst", ".txt", ".adoc", ".html", ".htm"})
 _BY_NAME: Final = re.compile(
@@ -51,6 +53,6 @@ def kind_of(path: PurePath, head: bytes) -> Kind:
     if _SHELL_NAMES.fullmatch(path.name):
         return Kind.SHELL
     shebang = _SHEBANG.match(head)
-    if shebang is not None:
+    if shebang is not None and path.suffix.lower() not in _CYTHON:
         return Kind.PYTHON if shebang["python"] else Kind.SHELL
     return Kind.COMMANDS if _BY_NAME.fullmatch(path.name) else Kind.OTHER
