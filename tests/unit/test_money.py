@@ -320,6 +320,7 @@ def test_what_stripe_does_not_list_is_no_currency(code: Any) -> None:
 def test_a_mistyped_currency_names_its_neighbours() -> None:
     with pytest.raises(InvalidCurrencyError, match=r"nearest are .*usd"):
         normalize_currency("uds")
+    assert _message("us").endswith("; the nearest are uzs, usd")
     assert _message("qqqq") == "'qqqq' is not a currency that Stripe takes"
     assert "empty" in _message("")
 
