@@ -5,7 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stripe_billing_router.domain.calls import Reply
-from stripe_billing_router.domain.clocks import clock_ahead_s, described
+from stripe_billing_router.domain.clocks import (
+    ALARMING_S,
+    MISLEADING_S,
+    clock_ahead_s,
+    described,
+)
 
 NOON = "Mon, 23 Nov 2026 12:00:00 GMT"
 NOON_MS = 1_795_435_200_000
@@ -50,3 +55,8 @@ def test_no_date_raises(date: str) -> None:
 )
 def test_it_is_said_in_minutes(ahead_s: float, said: str) -> None:
     assert said in described(ahead_s)
+
+
+def test_two_hosts_together_mislead_by_no_more_than_the_hour_that_keys_are_not_trusted() -> None:
+    assert 2 * MISLEADING_S == 3600
+    assert ALARMING_S == 300

@@ -307,7 +307,7 @@ class TestCheckout:
             complete_checkout({}, "price_1", "cus_1")
 
     @pytest.mark.parametrize(
-        "items", [[], {}, None, "price_1", ["price_1"], [{"price": "price_1", "amount": 1}],
+        "items", [[], {}, None, 7, "price_1", ["price_1"], [{"price": "price_1", "amount": 1}],
                   [{"price": "price_1", "price_data": {}}], [{"price": "price_1"}, None]],
     )  # fmt: skip
     def test_line_items_are_prices_and_quantities_and_nothing_else(self, items: Any) -> None:
