@@ -48,8 +48,8 @@ one line; `NO_COLOR` turns colours off everywhere. Times are UTC. Secrets are ne
 looks like one is masked, and control characters are escaped.
 
 Results go to stdout, everything else to stderr. The exit status is 0 for success, 1 for an error
-(one paragraph that says what to do) or for what `doctor` finds wrong, and 2 for wrong use; `recover`
-has one more.
+(one paragraph that says what to do) or for what `doctor` finds wrong, and 2 for wrong use;
+`recover` has one more.
 """
 
 # (action, amount, currency, bot, object, error, minutes after the first)

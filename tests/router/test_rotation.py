@@ -357,7 +357,7 @@ def test_a_start_without_vault_says_so_where_the_next_source_is_of_no_use(
     settings |= BESIDE | {"master_account_id": None}  # only Vault names it
     stub.override["/v1/"] = error(503)
     with platform_in(tmp_path, **settings) as platform:
-        with pytest.raises(MasterAccountError, match="Vault .* cannot be reached") as caught:
+        with pytest.raises(MasterAccountError, match=r"Vault .* cannot be reached") as caught:
             platform.router.charge(BOT, 10)
         assert caught.value.retryable
         assert platform.sandbox.requests == []
