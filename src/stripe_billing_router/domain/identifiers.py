@@ -135,9 +135,8 @@ def check_id(kind: str, value: object) -> str:
         isinstance(value, str)
         and len(value) <= LONGEST_ID
         and _ID[kind].fullmatch(value)
-        # A client secret begins with the id of its object and would pass as one.
-        and not ("_secret_" in value and kind in ("payment", "payment_intent", "checkout_session"))
         and not _KEY_VALUE.search(value)
+        # A client secret begins with the id of its object and would pass as one.
         and not _CLIENT_SECRET.search(value)
     ):
         return value
