@@ -68,11 +68,18 @@ def test_each_refusal_names_the_operation_and_what_is_known_of_the_money(
 
 
 @pytest.mark.parametrize(
-    ("state", "money_moved"), [(State.ROLLED_BACK, "no"), (State.ROLLING_BACK, "unknown")]
+    ("state", "money_moved", "said"),
+    [
+        (State.ROLLED_BACK, "no", "was reversed"),
+        (State.ROLLING_BACK, "unknown", "is being reversed"),
+    ],
 )
-def test_only_what_was_reversed_has_moved_nothing(state: State, money_moved: MoneyMoved) -> None:
+def test_only_what_was_reversed_has_moved_nothing(
+    state: State, money_moved: MoneyMoved, said: str
+) -> None:
     error = refusals.rolled_back(replace(OPERATION, state=state))
     assert type(error) is OperationRolledBackError
+    assert said in error.message
     assert (error.operation_id, error.idempotency_key) == ("op_1", "order-17")
     assert (error.money_moved, error.retryable) == (money_moved, False)
 

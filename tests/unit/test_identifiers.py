@@ -185,9 +185,24 @@ class TestIdempotencyKeys:
             check_idempotency_key(secret)
         assert secret not in str(caught.value)
 
+    @pytest.mark.parametrize("inside", "AMZamz059_-")
+    def test_a_token_of_vault_or_kubernetes_is_refused_too(self, inside: str) -> None:
+        for token in (f"hv{kind}.{inside * 8}" for kind in "sbr"):
+            with pytest.raises(InputError, match="client secret or token"):
+                check_idempotency_key(f"run {token}")
+        with pytest.raises(InputError, match="client secret or token"):
+            check_idempotency_key(f"eyJ{inside * 4}.eyJ")
+
+    @pytest.mark.parametrize("before", "AMZamz059")
+    def test_what_only_looks_like_a_token_passes(self, before: str) -> None:
+        for text in ("hvs.abcdefgh", "eyJabcd.eyJ"):
+            assert check_idempotency_key(before + text)
+
     @pytest.mark.parametrize(
         "key",
-        ["task_live_2", "ask_live_2", "pi_1", "api_1_secret_2", "pi__secret_1", "my_secret_1",
+        ["hvs.abcdefg", "hvs.abc@efgh", "hvsxabcdefgh", "hva.abcdefgh", "vs.abcdefgh",
+         "hvs.abcdefg@", "eyJabc.eyJ", "eyJabcdxeyJ", "eyJabcd.eyj", "yJabcd.eyJ", "eyJab@d.eyJ",
+         "task_live_2", "ask_live_2", "pi_1", "api_1_secret_2", "pi__secret_1", "my_secret_1",
          "pi_1_secret", "pi_1_secret-2", "pi_1-secret_2", "pi-1_secret_2",
          "i_1_secret_2", "eti_1_secret_2", "s_1_secret_2", "rc_1_secret_2", "pi_-_secret_2",
          "pi_a@b_secret_2"],
