@@ -97,7 +97,7 @@ def test_a_list_that_breaks_off_at_its_second_page_proves_nothing(platform: Plat
         form = {"amount": 100, "currency": "usd", "customer": "cus_finance_default"}
         assert post(platform, "/v1/payment_intents", f"other-{number}", **form).status == 200
     platform.router.freeze(BOT, reason="to be settled by reading")
-    lists = {"method": "GET", "path": "/v1/payment_intents"}
+    lists: dict[str, Any] = {"method": "GET", "path": "/v1/payment_intents"}
     platform.sandbox.faults.server_error(**lists, skip=1, times=None)
     (done,) = platform.another_router().recover().operations
     assert done.after is State.UNKNOWN
