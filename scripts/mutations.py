@@ -37,7 +37,7 @@ def _places(
 ) -> Iterator[tuple[ast.AST, str, int | None, Any, bool]]:
     """Yield each node that has a line, after its place: its owner, the field, and where in it."""
     for field, value in ast.iter_fields(owner):
-        if field in ("annotation", "returns", "decorator_list", "type_params"):
+        if field in ("annotation", "returns", "decorator_list", "bases", "type_params"):
             continue
         for at, node in enumerate(value) if isinstance(value, list) else [(None, value)]:
             if not isinstance(node, ast.AST) or _is_no_code(node):
