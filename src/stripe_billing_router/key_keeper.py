@@ -10,7 +10,8 @@ import weakref
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from .errors import BillingError
+from .deadline import remaining_s
+from .errors import BillingError, StripeUnavailableError
 
 # How long a router that is closed waits for its thread to end.
 _PATIENCE_S: Final = 1.0
@@ -43,19 +44,28 @@ class Turn:
         self._failed: dict[str, BillingError | None] = {}
 
     def take(self, name: str, work: Callable[[], object]) -> None:
-        """Do `work` unless it failed for somebody who began after this thread came."""
-        begun = self._begun.get(name, 0)
-        with self._lock:
+        """Do `work` unless it failed for somebody who began after this thread came.
+
+        Raises `StripeUnavailableError` when the turn does not come in the time that the call has.
+        """
+        begun, left_s = self._begun.get(name, 0), remaining_s()
+        if not self._lock.acquire(timeout=-1 if left_s is None else max(left_s, 0)):
+            raise StripeUnavailableError(
+                "the Stripe keys are being read, and that takes longer than this call may; nothing "
+                "was sent, call again later"
+            )
+        try:
             failure = self._failed.get(name)
             if failure is not None and self._begun.get(name, 0) > begun:
                 raise copy.copy(failure)
             self._begun[name] = self._begun.get(name, 0) + 1
             self._failed[name] = None
-            try:
-                work()
-            except BillingError as error:
-                self._failed[name] = error
-                raise
+            work()
+        except BillingError as error:
+            self._failed[name] = error
+            raise
+        finally:
+            self._lock.release()
 
 
 class Keeper:

@@ -272,24 +272,24 @@ class BillingRouter:
         keyed = idempotency_key is not None if keyed is None else keyed
         key = random_key() if idempotency_key is None else check_idempotency_key(idempotency_key)
         plan = self._known.complete(planned.plan)
-        account = self._keyring.keys.master_account_id
-        now_ms = _now_ms()
-        wanted = Operation(
-            operation_id=operation_id(account, plan.bot_id, plan.action, key),
-            bot_id=plan.bot_id,
-            action=plan.action,
-            idempotency_key=key,
-            account=account,
-            attempt=1,
-            state=State.PENDING,
-            fingerprint=planned.fingerprint,
-            request_fingerprint=planned.request_fingerprint,
-            plan=plan,
-            created_ms=now_ms,
-            updated_ms=now_ms,
-        )
         try:
             with within(self.settings.give_up_after_s):
+                account = self._keyring.keys.master_account_id
+                now_ms = _now_ms()
+                wanted = Operation(
+                    operation_id=operation_id(account, plan.bot_id, plan.action, key),
+                    bot_id=plan.bot_id,
+                    action=plan.action,
+                    idempotency_key=key,
+                    account=account,
+                    attempt=1,
+                    state=State.PENDING,
+                    fingerprint=planned.fingerprint,
+                    request_fingerprint=planned.request_fingerprint,
+                    plan=plan,
+                    created_ms=now_ms,
+                    updated_ms=now_ms,
+                )
                 return self._engine.execute(wanted, keyed=keyed)
         except PaymentDeclinedError:
             # What was remembered of the customer's default method may be out of date.

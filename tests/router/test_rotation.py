@@ -22,6 +22,7 @@ from stripe_billing_router.errors import (
     KeyAccountMismatchError,
     MasterAccountError,
     MissingKeyError,
+    StripeUnavailableError,
 )
 from stripe_billing_router.operation import State
 from support.loopback import Answer, LoopbackServer, loopback_server
@@ -500,7 +501,7 @@ def test_a_forked_child_keeps_its_keys_good_by_itself(
         status = 1
         try:
             platform.router._keyring.distrust()  # so that it has to take the turn
-            platform.router._keyring.proven_gateway()
+            platform.router._keyring.proven_gateway(MASTER)
             status = 0 if len(keepers()) == 1 else 2
         finally:
             os._exit(status)
@@ -508,3 +509,26 @@ def test_a_forked_child_keeps_its_keys_good_by_itself(
     holding.join(10)
     _, ended = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(ended) == 0
+
+
+def test_a_call_waits_for_keys_that_others_read_no_longer_than_it_may_take(
+    tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    with platform_in(tmp_path, **(settings | {"give_up_after_s": 0.2})) as platform:
+        taken, done = threading.Event(), threading.Event()
+
+        def read_meanwhile() -> None:
+            taken.set()
+            done.wait(10)
+
+        turn = platform.router._keyring._turn
+        holding = threading.Thread(target=turn.take, args=("test", read_meanwhile))
+        holding.start()
+        taken.wait(10)
+        with pytest.raises(StripeUnavailableError, match="nothing was sent") as caught:
+            platform.router.charge(BOT, 10)
+        assert caught.value.retryable
+        assert not done.is_set()
+        done.set()
+        holding.join(10)
+        assert platform.router.charge(BOT, 10).paid

@@ -23,6 +23,7 @@ import hvac.exceptions
 import requests
 
 from stripe_billing_router.adapters.vault_session import open_session
+from stripe_billing_router.deadline import bounded_s
 from stripe_billing_router.secret import Secret
 from stripe_billing_router.settings import Settings
 
@@ -147,9 +148,10 @@ def _in_time(reading: Callable[[], _Read]) -> _Read:
     # A daemon: a server that never answers, or a resolver, must not keep the process from ending.
     thread = threading.Thread(target=read, name="stripe_billing_router-vault", daemon=True)
     thread.start()
-    thread.join(_READING_S)
+    patience_s = bounded_s(_READING_S)
+    thread.join(patience_s)
     if not came_to:
-        raise VaultUnreachableError(f"no complete answer within {_READING_S:.0f} s")
+        raise VaultUnreachableError(f"no complete answer within {patience_s:.0f} s")
     if isinstance(came_to[0], Exception):
         raise came_to[0]
     return came_to[0]
