@@ -93,6 +93,8 @@ class TestBase:
         said = message_of(UnknownRouteError, table, "finance:finance_ruter_bot")
         assert "'finance_ruter_bot'" in said
         assert "finance_router_bot (nearest of 2)" in said
+        said = message_of(UnknownRouteError, table, "finance:finanse_ruter_bod")  # three errors
+        assert "finance_router_bot (nearest of 2)" in said
 
     def test_without_neighbours_the_first_names_are_listed(self, table: RoutingTable) -> None:
         assert "known domains: stripe, labs" in message_of(UnsupportedDomainError, table, "zz:a:b")
