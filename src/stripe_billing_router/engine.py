@@ -71,7 +71,7 @@ class Engine:
         self,
         *,
         records: Records,
-        proven_gateway: Callable[[], Gateway],
+        proven_gateway: Callable[[str], Gateway],
         discrepancies: Discrepancies,
         reconciler: Reconciler,
         settler: Settler,
@@ -368,7 +368,7 @@ class Engine:
     def _gateway(self, run: Run) -> Gateway:
         """Return the proven way to Stripe; where there is none, what was begun stays unknown."""
         try:
-            return self._proven_gateway()
+            return self._proven_gateway(run.operation.account)
         except BillingError as refused:
             if not run.wrote and not run.undecided:
                 run.operation = replace(run.operation, steps=())  # nothing of it was sent

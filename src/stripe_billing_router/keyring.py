@@ -40,6 +40,10 @@ _RETRY_S: Final = 15.0
 # How many newer keys one request tries, should they be rolled one right after the other.
 _MOST_ROLLS: Final = 3
 
+# How long after its first send a refused step may be sent again, by the clock on the wall: a host
+# that was suspended meanwhile may find the step taken up elsewhere, and its key forgotten.
+_RESEND_WITHIN_S: Final = 120.0
+
 log = logging.getLogger(__name__)
 
 
@@ -85,7 +89,6 @@ class Keyring:
         self._refresh_s = refresh_s
         self._stale_after_s = stale_after_s
         self._held: _Held | None = None
-        self._account: str | None = None
         # What is wrong with what the source has now; no operation begins until it is corrected.
         self._refusal: ConfigurationError | None = None
         self._read_s = -math.inf
@@ -98,17 +101,18 @@ class Keyring:
         """The keys in use. Raises `ConfigurationError` where there are none to be had."""
         return self._usable().keys
 
-    def proven_gateway(self) -> Gateway:
+    def proven_gateway(self, account: str) -> Gateway:
         """Return the way to Stripe, after `GET /v1/account` has shown whose key it is.
+
+        `account` is that of the operation: there is no way for one that began under another master
+        account, since neither what is sent nor what is read with these keys would concern it.
 
         Raises `KeyAccountMismatchError`, `MasterAccountError`, `InvalidKeyError` or
         `StripeUnavailableError`; nothing else was sent then.
         """
-        held = self._usable()
-        while held.proven_in != self._round:
-            self._turn.take("prove", self._prove_held)
-            held = self._usable()
-        return _RenewingGateway(held.gateway, self._instead_of)
+        return _RenewingGateway(
+            self._proven(account).gateway, lambda refused: self._instead_of(refused, account)
+        )
 
     def distrust(self) -> None:
         """Have the key proven again before its next use by any bot."""
@@ -133,7 +137,7 @@ class Keyring:
     def close(self) -> None:
         """End the thread and close the connections to Stripe; the next use begins anew."""
         self._keeper.stop()
-        held, self._held, self._account = self._held, None, None
+        held, self._held = self._held, None
         if held is not None:
             held.gateway.close()
 
@@ -162,13 +166,25 @@ class Keyring:
             self._refuse_another_account(keys)
             self._refusal = None
             self._tell_of_source(keys)
-            self._account = keys.master_account_id
             self._held = _Held(keys, self._open_gateway(keys.secret), time.monotonic())
         elif self._refusal is not None:
             if time.monotonic() - self._read_s > _PAUSE_S:
                 self._renew()
             if self._refusal is not None:
                 raise copy.copy(self._refusal)
+
+    def _proven(self, account: str) -> _Held:
+        held = self._usable()
+        while held.proven_in != self._round:
+            self._turn.take("prove", self._prove_held)
+            held = self._usable()
+        if held.keys.master_account_id != account:
+            raise MasterAccountError(
+                f"this operation belongs to {account}, and the keys to "
+                f"{held.keys.master_account_id}: it is neither sent nor looked for there. Finish "
+                "it with the keys of its own account"
+            )
+        return held
 
     def _prove_held(self) -> None:
         held = self._held
@@ -192,14 +208,14 @@ class Keyring:
 
     # What replaces it.
 
-    def _instead_of(self, refused: Gateway) -> Gateway | None:
+    def _instead_of(self, refused: Gateway, account: str) -> Gateway | None:
         """Return the way to Stripe with a newer key than one that was refused; None without."""
         try:
             self._turn.take("replace", lambda: self._replace(refused))
+            # What is held by now may have been read by another thread, and not be proven yet.
+            return self._proven(account).gateway
         except BillingError:
             return None
-        held = self._held
-        return None if held is None else held.gateway
 
     def _replace(self, refused: Gateway) -> None:
         for _ in range(_MOST_ROLLS):
@@ -291,11 +307,12 @@ class Keyring:
         log.info("the Stripe key from %s was replaced by a newer one", keys.source)
 
     def _refuse_another_account(self, keys: Keys) -> None:
-        if self._account not in (None, keys.master_account_id):
+        held = self._held
+        if held is not None and held.keys.master_account_id != keys.master_account_id:
             raise MasterAccountError(
                 f"{keys.source} now names {keys.master_account_id} as the master account instead "
-                f"of {self._account}; operations under way belong to the one before. Start anew to "
-                "change it"
+                f"of {held.keys.master_account_id}; operations under way belong to the one before. "
+                "Start anew to change it"
             )
 
     def _tell_of_source(self, keys: Keys) -> None:
@@ -334,12 +351,13 @@ class _RenewingGateway:
         self._instead_of = instead_of
 
     def send(self, call: StripeCall, *, idempotency_key: str | None) -> Reply:
+        began_s = time.time()
         outcome = self._sent(call, idempotency_key)
         for _ in range(_MOST_ROLLS):
             if isinstance(outcome, Reply) or outcome.failure.kind is not FailureKind.AUTHENTICATION:
                 break
             newer = self._instead_of(self._gateway)
-            if newer is None:
+            if newer is None or abs(time.time() - began_s) > _RESEND_WITHIN_S:
                 break
             self._gateway = newer
             outcome = self._sent(call, idempotency_key)

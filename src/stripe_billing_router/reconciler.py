@@ -32,7 +32,7 @@ class Reconciler:
         self,
         *,
         settler: Settler,
-        proven_gateway: Callable[[], Gateway],
+        proven_gateway: Callable[[str], Gateway],
         discrepancies: Discrepancies,
         sender: Sender,
     ) -> None:
@@ -49,7 +49,7 @@ class Reconciler:
         call = refresh_call(operation) if operation.state is State.OPEN else None
         if call is None:
             return operation
-        reply = self._send(operation, call, self._proven_gateway())
+        reply = self._send(operation, call, self._proven_gateway(operation.account))
         if isinstance(reply, CallFailedError):
             raise error_of(operation, reply.failure, Effect.NONE)
         settlement = refreshed(operation, reply)
@@ -69,7 +69,9 @@ class Reconciler:
         Raises `AccountMismatchError` when an answer is not the master account's.
         """
         try:
-            settlement = self._drive(operation, reconcile(operation), self._proven_gateway())
+            settlement = self._drive(
+                operation, reconcile(operation), self._proven_gateway(operation.account)
+            )
         except CallFailedError as failed:
             return self._still_unknown(
                 operation, f"Stripe could not be read: {failed.failure.kind}"
@@ -93,7 +95,9 @@ class Reconciler:
 
         Raises `CallFailedError` when Stripe cannot say, and what proving the key raises.
         """
-        return self._drive(operation, find_earlier(operation), self._proven_gateway())
+        return self._drive(
+            operation, find_earlier(operation), self._proven_gateway(operation.account)
+        )
 
     def _drive(
         self, operation: Operation, search: Generator[StripeCall, Reply, T], gateway: Gateway

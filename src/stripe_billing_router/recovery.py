@@ -61,7 +61,7 @@ class Recovery:
         engine: Engine,
         reconciler: Reconciler,
         discrepancies: Discrepancies,
-        proven_gateway: Callable[[], Gateway],
+        proven_gateway: Callable[[str], Gateway],
         alert: Alert,
         around: Surroundings,
         resume_within_s: float,
@@ -114,7 +114,7 @@ class Recovery:
         if operation.state is State.OPEN:
             self._reconciler.refresh(operation)
         elif operation.state is State.ROLLING_BACK:
-            self._discrepancies.resume(operation, self._proven_gateway())
+            self._discrepancies.resume(operation, self._proven_gateway(operation.account))
         elif self._age_ms(operation) > self._resume_within_ms or not self._engine.may_send_again(
             operation
         ):
