@@ -1,5 +1,6 @@
 """A login at Vault is kept, renewed before it ends, and replaced when it cannot be."""
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,6 +128,40 @@ def test_a_secret_id_for_one_login_lasts_as_long_as_its_token_is_renewed(
     clock.ahead_s += 1800
     with pytest.raises(VaultRefusedError, match="logging in"):
         reader.read()
+
+
+def test_a_login_is_kept_though_the_secret_cannot_be_read(
+    stub: VaultStub, server: LoopbackServer
+) -> None:
+    """Its secret id is spent: without the login, Vault would refuse for good what was an outage."""
+    stub.logins_left = 1
+    stub.override["/v1/secret/"] = error(503)
+    reader = vault(server, **BY_ROLE)
+    with pytest.raises(VaultUnreachableError):
+        reader.read()
+    stub.override.clear()
+    assert secret_of(reader) == FIELDS["secret_key"]
+
+
+def test_a_login_is_kept_though_the_reading_was_given_up(
+    stub: VaultStub, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vault_adapter, "_READING_S", 0.2)
+    stub.logins_left = 1
+    goes_on = threading.Event()
+
+    def slow(request: Any) -> Answer:
+        if request.path != APP_ROLE:
+            goes_on.wait(10)
+        return stub(request)
+
+    server.respond = slow
+    reader = vault(server, **BY_ROLE)
+    with pytest.raises(VaultUnreachableError, match="no complete answer within"):
+        reader.read()
+    goes_on.set()
+    monkeypatch.undo()
+    assert secret_of(reader) == FIELDS["secret_key"]
 
 
 def test_a_token_that_was_handed_in_is_used_up_to_its_end_and_told_of(

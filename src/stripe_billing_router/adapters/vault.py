@@ -111,9 +111,12 @@ class Vault:
             VaultUnreachableError: another source may be tried.
             VaultRefusedError: it must not.
         """
-        reading = partial(_read, self._settings, self._login)
+        reading = partial(_read, self._settings, self._login, self._keep)
         self._login, fields, self.kv_version = _in_time(reading)
         return fields
+
+    def _keep(self, login: _Login) -> None:
+        self._login = login
 
     def renew_in_s(self) -> float:
         """Return in how many seconds the secret should be read next for the login's sake."""
@@ -157,7 +160,7 @@ def _in_time(reading: Callable[[], _Read]) -> _Read:
     return came_to[0]
 
 
-def _read(settings: Settings, login: _Login | None) -> _Read:
+def _read(settings: Settings, login: _Login | None, keep: Callable[[_Login], None]) -> _Read:
     if login is not None and time.monotonic() < login.ends_s:
         # Denied: perhaps revoked, perhaps replaced in its file. A new login decides.
         with contextlib.suppress(_DeniedError):
@@ -166,7 +169,10 @@ def _read(settings: Settings, login: _Login | None) -> _Read:
             login = _replaced(settings, login) if login.is_due else login
             return login, fields, held.kv_version
     with _conversation(settings, None) as new:
-        return new.logged_in(), new.fields(), new.kv_version
+        granted = new.logged_in()
+        # At once: its secret id may be good for no other, and what follows may fail or be given up.
+        keep(granted)
+        return granted, new.fields(), new.kv_version
 
 
 def _replaced(settings: Settings, login: _Login) -> _Login:
