@@ -33,7 +33,6 @@ class ClockCheckedGateway:
         self._around = around
         self._alerts = alerts
         self._distrust = distrust
-        self._told = False
 
     def send(self, call: StripeCall, *, idempotency_key: str | None) -> Reply:
         """Make one request; see `Gateway.send`.
@@ -61,7 +60,6 @@ class ClockCheckedGateway:
 
     def _tell(self, ahead_s: float) -> None:
         if abs(ahead_s) > ALARMING_S:
-            self._told = True
             self._alerts.send(
                 "clock_skew",
                 "error",
@@ -70,6 +68,6 @@ class ClockCheckedGateway:
                 {"clock_ahead_s": round(ahead_s)},
                 once_key=_SKEW,
             )
-        elif self._told:
-            self._told = False
+        else:
+            # Perhaps told by the way with the key before this one.
             self._alerts.over(_SKEW)

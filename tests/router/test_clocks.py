@@ -71,6 +71,19 @@ def test_one_that_is_far_off_sends_nothing_until_it_is_set(
     assert platform.sandbox.captured_minor() == 1000
 
 
+def test_a_clock_that_is_off_again_is_told_again_whichever_key_is_used_by_then(
+    platform: Platform,
+) -> None:
+    router = turned(platform, minutes=10)
+    router.charge(BOT, 10)
+    router.close()  # The next use opens another way to Stripe, as a newer key does.
+    turn(router, minutes=-10)
+    router.charge(BOT, 10)
+    turn(router, minutes=10)
+    router.charge(BOT, 10)
+    assert [kind for kind, *_ in platform.alerts] == ["clock_skew"] * 2
+
+
 @pytest.mark.parametrize("date", [{}, {"Date": "soon"}])
 def test_an_answer_without_a_date_stops_nobody(platform: Platform, date: dict[str, str]) -> None:
     client = http_client_for(cast("Any", Redated(platform.sandbox, date)))

@@ -1,7 +1,10 @@
 """Alerts reach everyone who asked for them, and harm nobody."""
 
 import logging
+import os
+import signal
 import sys
+import threading
 import time
 from types import ModuleType
 from typing import Any
@@ -92,6 +95,52 @@ def test_a_lasting_condition_is_told_once_until_it_is_over() -> None:
     alerts.over("never sent")
     alerts.send("database_away", "error", "away again", once_key="database")
     assert len(sink) == 3
+
+
+class SlowName(str):
+    """The name of a condition that a thread is at work on when its process forks."""
+
+    __slots__ = ("goes_on", "in_hand")
+    goes_on: threading.Event
+    in_hand: threading.Event
+
+    def __hash__(self) -> int:
+        if threading.current_thread() is not threading.main_thread():
+            self.in_hand.set()
+            self.goes_on.wait(10)
+        return super().__hash__()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_can_alert_whatever_its_parents_threads_were_about() -> None:
+    alerts, name = Alerts(), SlowName("vault")
+    name.in_hand, name.goes_on = threading.Event(), threading.Event()
+    thread = threading.Thread(target=alerts.over, args=(name,), daemon=True)
+    thread.start()
+    name.in_hand.wait(10)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(5)  # It ends a child that waits.
+        alerts.send("vault_away", "error", "away", once_key="vault")
+        os._exit(0)
+    _, ended = os.waitpid(child, 0)
+    name.goes_on.set()
+    thread.join(10)
+    assert os.waitstatus_to_exitcode(ended) == 0
+
+
+def test_an_alert_that_finds_no_thread_stands_in_the_log_and_stops_nothing(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    alerts, sink = Alerts(), Sink()
+    alerts.register_alert_sink(sink)
+    monkeypatch.setattr(threading.Thread, "start", no_more)
+    alerts.send("freeze", "warning", "frozen")
+    assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
+    assert sink == []
 
 
 def test_a_sink_may_register_another_one() -> None:

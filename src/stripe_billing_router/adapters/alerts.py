@@ -45,17 +45,17 @@ class Alerts:
     """
 
     def __init__(self, urls: Sequence[Secret] = ()) -> None:
+        # No lock: another thread could hold it while this process forks, and the child for ever.
+        # What is done to these two is one step each.
         self._sinks: list[Sink] = []
-        self._sent_once: set[str] = set()
-        self._lock = threading.Lock()
+        self._sent_once: dict[str, object] = {}
         self._notify = _notifier(urls) if urls else None
 
     def register_alert_sink(self, sink: Sink) -> None:
         """Call `sink(kind, severity, message, context)` for every alert from now on."""
         if not callable(sink):
             raise ConfigurationError("An alert sink must be callable.")
-        with self._lock:
-            self._sinks.append(sink)
+        self._sinks.append(sink)
 
     def send(
         self,
@@ -71,16 +71,13 @@ class Alerts:
         `once_key` names a condition that lasts: while it does, only the first alert with that key
         is sent. `over` ends it.
         """
-        with self._lock:
-            if once_key is not None:
-                if once_key in self._sent_once:
-                    return
-                self._sent_once.add(once_key)
-            sinks = list(self._sinks)
+        mine = object()
+        if once_key is not None and self._sent_once.setdefault(once_key, mine) is not mine:
+            return
         message = redact(message)
         facts: dict[str, Any] = strip_secrets(dict(context or {}))
         _log.log(_LEVELS.get(severity, logging.ERROR), "%s: %s %s", kind, message, facts)
-        for sink in sinks:
+        for sink in tuple(self._sinks):
             # A sink that hangs must not keep the caller: it may have a payment to reverse.
             call = partial(self._call, sink, kind, severity, message, facts)
             _within(_PATIENCE_S, partial(copy_context().run, call))
@@ -89,8 +86,7 @@ class Alerts:
 
     def over(self, once_key: str) -> None:
         """Forget that `once_key` was sent: its condition has ended, and may begin again."""
-        with self._lock:
-            self._sent_once.discard(once_key)
+        self._sent_once.pop(once_key, None)
 
     @staticmethod
     def _call(sink: Sink, kind: str, severity: str, message: str, facts: dict[str, Any]) -> None:
@@ -117,7 +113,11 @@ def _within(seconds: float, work: Callable[[], None]) -> None:
     # A daemon, so that a server that never answers cannot keep the process from ending; waited for,
     # so that a process that ends at once still gets its alert out.
     thread = threading.Thread(target=work, name="stripe_billing_router-alert", daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError:  # The machine has no more threads, or the process is about to end.
+        _log.error("no thread can be started to hand an alert over; it stands above")
+        return
     thread.join(seconds)
 
 
