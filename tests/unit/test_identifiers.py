@@ -156,6 +156,10 @@ class TestStripeIds:
                 check_id(kind, secret)
             assert secret not in str(caught.value)
 
+    def test_a_key_behind_a_prefix_is_none_either(self) -> None:
+        with pytest.raises(InvalidIdentifierError, match="is or holds a Stripe key"):
+            check_id("price", "price_sk_live_51Habc")
+
     def test_the_pattern_is_the_one_that_editors_check(self) -> None:
         assert id_pattern("price") == "^(?:price|plan)_[A-Za-z0-9_]+$"
 
@@ -192,6 +196,8 @@ class TestIdempotencyKeys:
                 check_idempotency_key(f"run {token}")
         with pytest.raises(InputError, match="client secret or token"):
             check_idempotency_key(f"eyJ{inside * 4}.eyJ")
+        with pytest.raises(InputError, match="client secret or token"):
+            check_idempotency_key(f"eyJ{inside * 40}.eyJ")
 
     @pytest.mark.parametrize("before", "AMZamz059")
     def test_what_only_looks_like_a_token_passes(self, before: str) -> None:
