@@ -3,6 +3,8 @@
 import json
 import logging
 import socket
+import socketserver
+import threading
 import time
 import traceback
 from collections.abc import Iterator
@@ -289,10 +291,20 @@ def test_a_bad_key_is_an_error(
     assert isinstance(refused(vault), InvalidKeyError)
 
 
-def test_a_server_that_is_not_trusted_is_an_error(vault: LoopbackServer) -> None:
+class NoTls(socketserver.BaseRequestHandler):
+    """Answers the first words of TLS with something else."""
+
+    def handle(self) -> None:
+        self.request.recv(4096)
+        self.request.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+def test_a_server_that_is_not_trusted_is_an_error() -> None:
     """Whether expired or somebody in between: only a person can tell."""
-    vault.respond = lambda _request: Answer()
-    refused(vault.url.replace("http:", "https:"))
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), NoTls) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        refused(f"https://127.0.0.1:{server.server_address[1]}")
+        server.shutdown()
 
 
 def test_the_master_account_may_be_named_by_the_settings_too(
