@@ -48,8 +48,9 @@ class Turn:
 
         Raises `StripeUnavailableError` when the turn does not come in the time that the call has.
         """
-        begun, left_s = self._begun.get(name, 0), remaining_s()
-        if not self._lock.acquire(timeout=-1 if left_s is None else max(left_s, 0)):
+        # Held on to: in a child that `work` forks, this thread has another one by its end.
+        lock, begun, left_s = self._lock, self._begun.get(name, 0), remaining_s()
+        if not lock.acquire(timeout=-1 if left_s is None else max(left_s, 0)):
             raise StripeUnavailableError(
                 "the Stripe keys are being read, and that takes longer than this call may; nothing "
                 "was sent, call again later"
@@ -65,7 +66,7 @@ class Turn:
             self._failed[name] = error
             raise
         finally:
-            self._lock.release()
+            lock.release()
 
 
 class Keeper:
@@ -92,14 +93,19 @@ class Keeper:
             if self._pid == os.getpid():
                 return
             self._stopping = threading.Event()
-            self._thread = threading.Thread(
+            thread = threading.Thread(
                 target=_keep,
                 args=(self._keyring, self._stopping),
                 name="stripe_billing_router-keys",
                 daemon=True,
             )
-            self._thread.start()
-            self._pid = os.getpid()
+            try:
+                thread.start()
+            except RuntimeError:
+                # The machine has no more threads. What is held is as good as it was.
+                log.warning("no thread can be started to read the Stripe keys again")
+                return
+            self._thread, self._pid = thread, os.getpid()
 
     def stop(self) -> None:
         """End the thread; it may be started again."""

@@ -532,3 +532,43 @@ def test_a_call_waits_for_keys_that_others_read_no_longer_than_it_may_take(
         done.set()
         holding.join(10)
         assert platform.router.charge(BOT, 10).paid
+
+
+@pytest.mark.parametrize("name", ["stripe_billing_router-keys", "stripe_billing_router-vault"])
+def test_a_machine_without_threads_to_spare_charges_with_the_keys_that_are_held(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    platform.router.charge(BOT, 10)
+    platform.router._keyring._keeper.stop()
+    start = threading.Thread.start
+
+    def start_others(thread: threading.Thread) -> None:
+        if thread.name == name:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_others)
+    assert platform.router.charge(BOT, 10).paid
+    refresh(platform)
+    assert kinds(platform) == ["key_source_unreachable"] * name.endswith("vault")
+    assert platform.router.charge(BOT, 10).paid
+    monkeypatch.undo()
+    refresh(platform)
+    assert platform.router.charge(BOT, 10).paid
+    assert len(keepers()) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_who_forks_in_the_middle_of_a_turn_ends_it_in_both_processes(platform: Platform) -> None:
+    turn = platform.router._keyring._turn
+    children: list[int] = []
+    status = 1
+    try:
+        turn.take("test", lambda: children.append(os.fork()))
+        turn.take("test", lambda: None)
+        status = 0
+    finally:
+        if children == [0]:
+            os._exit(status)
+    _, ended = os.waitpid(children[0], 0)
+    assert os.waitstatus_to_exitcode(ended) == 0

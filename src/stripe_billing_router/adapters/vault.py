@@ -150,9 +150,13 @@ def _in_time(reading: Callable[[], _Read]) -> _Read:
 
     # A daemon: a server that never answers, or a resolver, must not keep the process from ending.
     thread = threading.Thread(target=read, name="stripe_billing_router-vault", daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError:
+        came_to.append(VaultUnreachableError("no thread can be started to ask it"))
     patience_s = bounded_s(_READING_S)
-    thread.join(patience_s)
+    if not came_to:
+        thread.join(patience_s)
     if not came_to:
         raise VaultUnreachableError(f"no complete answer within {patience_s:.0f} s")
     if isinstance(came_to[0], Exception):
