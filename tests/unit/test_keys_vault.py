@@ -8,6 +8,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -299,12 +300,30 @@ class NoTls(socketserver.BaseRequestHandler):
         self.request.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
+class NobodyBehind(socketserver.BaseRequestHandler):
+    """Hangs up, as a balancer does that has no Vault to hand the connection on to."""
+
+    def handle(self) -> None:
+        self.request.recv(4096)
+
+
+@contextmanager
+def raw_server(handler: type[socketserver.BaseRequestHandler]) -> Iterator[str]:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"https://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
 def test_a_server_that_is_not_trusted_is_an_error() -> None:
     """Whether expired or somebody in between: only a person can tell."""
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), NoTls) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        refused(f"https://127.0.0.1:{server.server_address[1]}")
-        server.shutdown()
+    with raw_server(NoTls) as address:
+        refused(address)
+
+
+def test_a_balancer_with_nobody_behind_it_is_passed_over() -> None:
+    with raw_server(NobodyBehind) as address:
+        passed_over(address)
 
 
 def test_the_master_account_may_be_named_by_the_settings_too(

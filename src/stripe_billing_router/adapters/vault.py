@@ -22,7 +22,7 @@ import hvac
 import hvac.exceptions
 import requests
 
-from stripe_billing_router.adapters.vault_session import open_session
+from stripe_billing_router.adapters.vault_session import is_cut_off, open_session
 from stripe_billing_router.deadline import bounded_s
 from stripe_billing_router.secret import Secret
 from stripe_billing_router.settings import Settings
@@ -340,9 +340,11 @@ class _Conversation:
             failure = VaultUnreachableError(f"{what}: a redirect, which is not followed")
         except (VaultUnreachableError, VaultRefusedError) as error:
             failure = error
-        except requests.exceptions.SSLError:
+        except requests.exceptions.SSLError as error:
             # Perhaps an expired certificate, perhaps somebody in between: not to be passed over.
             failure = VaultRefusedError("its certificate is not trusted (VAULT_CACERT names a CA)")
+            if is_cut_off(error):
+                failure = VaultUnreachableError(f"{what}: the connection failed")
         except requests.exceptions.Timeout:
             failure = VaultUnreachableError(f"{what} took too long")
         except (

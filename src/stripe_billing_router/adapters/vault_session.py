@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 
 import requests
@@ -41,3 +42,13 @@ def open_session(ca_file: Path | None) -> requests.Session:
         adapter.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
         session.mount(scheme, adapter)
     return session
+
+
+def is_cut_off(error: BaseException | None) -> bool:
+    """Say whether the other side just went away before TLS was agreed on.
+
+    So does a balancer that has no Vault to hand the connection on to.
+    """
+    while error is not None and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        error = error.__cause__ or error.__context__
+    return error is not None
