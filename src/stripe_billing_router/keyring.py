@@ -25,6 +25,7 @@ from .errors import (
     InvalidKeyError,
     KeyAccountMismatchError,
     MasterAccountError,
+    StripeUnavailableError,
 )
 from .key_keeper import Keeper, Turn
 from .key_proof import prove
@@ -259,7 +260,8 @@ class Keyring:
                 "in use.",
                 once_key="new_key_refused",
             )
-        return isinstance(problem, InvalidKeyError)
+        # Perhaps rolled once more, or Stripe had a bad moment while it was to prove the new one.
+        return isinstance(problem, InvalidKeyError | StripeUnavailableError)
 
     def _read_again(self) -> Keys | None:
         """Return other keys than those held, if the source has others now."""

@@ -124,6 +124,18 @@ def test_a_refused_key_is_replaced_under_the_step_that_met_it(
     assert len(platform.sandbox.effects()) == 2
 
 
+def test_a_newer_key_that_could_not_be_proven_at_once_is_proven_a_moment_later(
+    platform: Platform, stub: VaultStub
+) -> None:
+    platform.router.charge(BOT, 10)
+    roll(stub, platform, "sk_live_sandboxfakeRolled2")
+    platform.sandbox.faults.server_error(path="/v1/account")
+    platform.mark()
+    assert platform.router.charge(BOT, 10).paid
+    assert platform.paths == [PAYMENT, PROOF, PROOF, PAYMENT]
+    assert platform.alerts == []
+
+
 def test_a_newer_key_is_used_before_the_old_one_is_refused(
     platform: Platform, stub: VaultStub
 ) -> None:
