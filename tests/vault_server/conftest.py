@@ -8,20 +8,26 @@ import pytest
 
 from support.go_toolchain import is_ci
 from support.vault_places import Place, a_place
-from support.vault_server import OwnVault, Vault, find_binary
+from support.vault_server import OwnVault, Vault, can_be_had_at_once, find_binary
+
+NO_SERVER = "no vault or bao on the PATH, and none compiled yet: make test-vault does (12 min)"
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark each test here; skip it where there is no server, but never under CI."""
+    item.add_marker(pytest.mark.vault)
+    if not (can_be_had_at_once() or is_ci()):
+        item.add_marker(pytest.mark.skip(reason=NO_SERVER))
 
 
 @pytest.fixture(scope="session")
 def binary() -> Path:
-    """The server's program; where there is none, skip with the reason, but never under CI."""
+    """The server's program."""
     found = find_binary()
     if found is None:
         if os.environ.get("TEST_VAULT_ADDR"):
             pytest.skip("the server of TEST_VAULT_ADDR is not ours to stop, and there is no other")
-        reason = "no vault or bao on the PATH, and none compiled yet: make test-vault does (12 min)"
-        if is_ci():
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
+        pytest.fail(NO_SERVER, pytrace=False)
     return found
 
 

@@ -18,8 +18,6 @@ from support.platform import ROUTES
 from support.vault_places import FIELDS, PLANTED, Place
 from support.vault_server import OwnVault
 
-pytestmark = pytest.mark.vault
-
 
 class Operator:
     """Somebody with a shell on the bots' host."""

@@ -12,8 +12,6 @@ from support.token_reviews import ServiceAccounts, unsigned
 from support.vault_places import FIELDS, Place, enable, refusal, revealed
 from support.vault_server import OwnVault
 
-pytestmark = pytest.mark.vault
-
 WAIT_S = 20.0
 
 

@@ -13,8 +13,6 @@ from support.vault_cluster import Node, active_and_standby
 from support.vault_places import FIELDS, Place, outage, revealed
 from support.vault_server import OwnVault
 
-pytestmark = pytest.mark.vault
-
 BESIDE = {
     "secret_key": "sk_live_fakeBeside",
     "public_key": "pk_live_fakeBeside",

@@ -14,8 +14,6 @@ from support.pages import ROOT, blocks
 from support.planted import holds_secrets
 from support.vault_server import OwnVault
 
-pytestmark = pytest.mark.vault
-
 PAGE = ROOT / "docs" / "keys-and-rotation.md"
 KEYS = {
     "secret_key": "sk_live_fakeOfTheRealVaultPage",

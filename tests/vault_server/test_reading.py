@@ -15,8 +15,6 @@ from stripe_billing_router.errors import (
 from support.vault_places import FIELDS, Place, a_place, refusal, revealed
 from support.vault_server import OwnVault, Vault
 
-pytestmark = pytest.mark.vault
-
 # Good keys that stand beside, and must not be used where Vault answers badly.
 BESIDE = {"secret_key": "sk_live_fakeBeside", "public_key": "pk_live_fakeBeside"}
 

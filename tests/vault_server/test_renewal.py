@@ -10,7 +10,7 @@ from support.fleet import Fleet, fleet_in, until
 from support.vault_places import Place
 from support.vault_server import OwnVault
 
-pytestmark = [pytest.mark.vault, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 TTL_S = 4
 

@@ -14,8 +14,6 @@ from support.fleet import SECRET, Fleet, fleet_in, until
 from support.platform import BOT
 from support.vault_server import OwnVault
 
-pytestmark = pytest.mark.vault
-
 ROTATIONS = 50
 THREADS = 16
 

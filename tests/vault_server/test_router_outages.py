@@ -12,8 +12,6 @@ from stripe_billing_router.testing import StripeSandbox
 from support.fleet import fleet_in, until
 from support.vault_server import OwnVault
 
-pytestmark = pytest.mark.vault
-
 BESIDE = {
     "secret_key": "sk_live_fakeBesideTheVault",
     "public_key": "pk_live_fakeBesideTheVault",

@@ -11,8 +11,6 @@ from support.vault_ca import PrivateCA
 from support.vault_places import FIELDS, Place, outage, refusal, revealed
 from support.vault_server import OwnVault, Vault
 
-pytestmark = pytest.mark.vault
-
 
 @dataclass
 class Tls:
