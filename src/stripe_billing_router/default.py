@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 from .default_writer import set_default_writer
+from .forks import ForkSafeLock
 from .secret import wrapped
 
 if TYPE_CHECKING:
     from .router import BillingRouter
 
-_lock = threading.RLock()
+_lock = ForkSafeLock()
 _router: BillingRouter | None = None
 
 

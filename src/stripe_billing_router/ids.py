@@ -6,14 +6,15 @@ import base64
 import hashlib
 import json
 import os
-import threading
 from collections.abc import Mapping
 from typing import Any, Final
+
+from .forks import ForkSafeLock
 
 # By how much a clock may go back without a newer id sorting before an older one.
 _CLOCK_STEP_MS: Final = 60_000
 
-_lock = threading.Lock()
+_lock = ForkSafeLock()
 _last = (0, 0)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from typing import Final
 
 from .domain.calls import Reply, StripeCall
 from .domain.flows import default_payment_method
+from .forks import ForkSafeLock
 from .operation import Plan
 
 _MOST_KEPT: Final = 10_000
@@ -31,7 +31,7 @@ class KnownObjects:
 
     def __init__(self, keep_s: float) -> None:
         self._keep_s = keep_s
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._currency_of_price: dict[str, str] = {}
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import itertools
 import string
-import threading
 from collections.abc import Collection, ItemsView, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -22,6 +21,7 @@ from stripe_billing_router.errors import (
     UnsupportedCategoryError,
     UnsupportedDomainError,
 )
+from stripe_billing_router.forks import ForkSafeLock
 from stripe_billing_router.models import OverrideRule, Route, build_override, build_route
 
 from .identifiers import (
@@ -106,7 +106,7 @@ class RoutingTable:
     """All routes and overrides. Registering and resolving cost the same however many there are."""
 
     def __init__(self) -> None:
-        self._writing = threading.Lock()
+        self._writing = ForkSafeLock()
         self._state = _State()
         self._registered: dict[RouteKey, Route] = {}
         self._rules: dict[RouteKey, dict[tuple[str, str], OverrideRule]] = {}
