@@ -38,6 +38,9 @@ _PAUSE_S: Final = 1.0
 # How often it is asked while it cannot be reached or has no usable key.
 _RETRY_S: Final = 15.0
 
+# However rarely they are to be read: no thread can wait for longer than some weeks.
+_LONGEST_S: Final = 24 * 3600.0
+
 # How many newer keys one request tries, should they be rolled one right after the other.
 _MOST_ROLLS: Final = 3
 
@@ -133,7 +136,7 @@ class Keyring:
             and held.confirmed_s >= self._read_s
         )
         wait_s = self._refresh_s if is_good else min(self._refresh_s, _RETRY_S)
-        return max(min(wait_s, self._sources.due_in_s()), _PAUSE_S)
+        return max(min(wait_s, self._sources.due_in_s(), _LONGEST_S), _PAUSE_S)
 
     def close(self) -> None:
         """End the thread and close the connections to Stripe; the next use begins anew."""

@@ -100,8 +100,10 @@ class Recovery:
         try:
             with within(self._give_up_after_s):
                 self._settle(operation)
-        except (BillingError, StaleOperationError) as problem:
-            # The error is its outcome, or the reason why it has none yet; both are recorded.
+        except BillingError as problem:
+            # Its outcome, or the reason why it has none yet; what moved, the state tells.
+            detail = problem.message
+        except StaleOperationError as problem:
             detail = str(problem)
         after = self._records.find(operation.operation_id) or operation
         if after.state is State.UNKNOWN and self._age_ms(operation) > self._resume_within_ms:

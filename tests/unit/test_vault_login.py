@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from stripe_billing_router.adapters import vault as vault_adapter
+from stripe_billing_router.adapters import vault_login
 from stripe_billing_router.adapters.vault import Vault, VaultRefusedError, VaultUnreachableError
 from stripe_billing_router.settings import Settings
 from support.loopback import Answer, LoopbackServer, loopback_server
@@ -33,6 +34,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     turned = Clock()
     monkeypatch.setattr(vault_adapter, "time", turned)
+    monkeypatch.setattr(vault_login, "time", turned)
     return turned
 
 
@@ -195,6 +197,17 @@ def test_a_revoked_token_is_replaced_by_a_new_login(
     stub.token = "hvs.fakeVaultTokenTheSecond"
     assert secret_of(reader) == FIELDS["secret_key"]
     assert asked(server, APP_ROLE) == 2
+
+
+def test_a_denied_token_is_told_of_where_a_new_login_fails_too(
+    stub: VaultStub, server: LoopbackServer
+) -> None:
+    stub.logins_left = 1
+    reader = vault(server, **BY_ROLE)
+    reader.read()
+    stub.token = "hvs.fakeVaultTokenTheSecond"
+    with pytest.raises(VaultRefusedError, match=r"permission denied; then logging in: status 400"):
+        reader.read()
 
 
 def test_a_token_file_that_was_written_anew_is_read_again(

@@ -13,7 +13,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,7 @@ import hvac
 import hvac.exceptions
 import requests
 
+from stripe_billing_router.adapters.vault_login import Login
 from stripe_billing_router.adapters.vault_session import is_cut_off, open_session
 from stripe_billing_router.deadline import bounded_s
 from stripe_billing_router.secret import Secret
@@ -58,34 +59,6 @@ class _DeniedError(VaultRefusedError):
     """The token is not, or no longer, good for what was asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Login:
-    """A token, and by the monotonic clock when it should be renewed and when it ends."""
-
-    token: Secret
-    renew_s: float
-    ends_s: float
-    renewable: bool
-    is_last: bool = False  # nothing renews or replaces it
-
-    @classmethod
-    def lasting(cls, token: Secret, ttl_s: Any, *, renewable: Any) -> _Login:
-        """Return a login for `ttl_s` seconds from now; 0 is for ever, as Vault says it."""
-        if not isinstance(ttl_s, int | float) or ttl_s <= 0:
-            return cls(token, math.inf, math.inf, renewable=False)
-        now_s = time.monotonic()
-        return cls(token, now_s + ttl_s / 2, now_s + ttl_s, renewable=renewable is True)
-
-    @property
-    def is_due(self) -> bool:
-        return time.monotonic() >= self.renew_s
-
-    def running_out(self) -> _Login:
-        """Return it as one that is used up to its end; half of what is left, it is tried again."""
-        half_s = (time.monotonic() + self.ends_s) / 2
-        return replace(self, renew_s=half_s, renewable=False, is_last=True)
-
-
 class Vault:
     """Read the one secret that `settings` names; one thread at a time.
 
@@ -95,7 +68,7 @@ class Vault:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._login: _Login | None = None
+        self._login: Login | None = None
         # 1 or 2, once the secret was read.
         self.kv_version = 0
 
@@ -115,7 +88,7 @@ class Vault:
         self._login, fields, self.kv_version = _in_time(reading)
         return fields
 
-    def _keep(self, login: _Login) -> None:
+    def _keep(self, login: Login) -> None:
         self._login = login
 
     def renew_in_s(self) -> float:
@@ -133,7 +106,7 @@ class Vault:
         return (0.0, False) if login is None else (login.ends_s - time.monotonic(), login.renewable)
 
 
-_Read = tuple[_Login, Mapping[str, Secret], int]
+_Read = tuple[Login, Mapping[str, Secret], int]
 
 
 def _in_time(reading: Callable[[], _Read]) -> _Read:
@@ -164,22 +137,30 @@ def _in_time(reading: Callable[[], _Read]) -> _Read:
     return came_to[0]
 
 
-def _read(settings: Settings, login: _Login | None, keep: Callable[[_Login], None]) -> _Read:
+def _read(settings: Settings, login: Login | None, keep: Callable[[Login], None]) -> _Read:
+    denied = ""
     if login is not None and time.monotonic() < login.ends_s:
-        # Denied: perhaps revoked, perhaps replaced in its file. A new login decides.
-        with contextlib.suppress(_DeniedError):
+        try:
             with _conversation(settings, login.token) as held:
                 login, fields = held.renewed(login), held.fields()
             login = _replaced(settings, login) if login.is_due else login
+        except _DeniedError as error:
+            # Perhaps revoked, perhaps replaced in its file. A new login decides.
+            denied = f"{error}; then "
+        else:
             return login, fields, held.kv_version
-    with _conversation(settings, None) as new:
-        granted = new.logged_in()
-        # At once: its secret id may be good for no other, and what follows may fail or be given up.
-        keep(granted)
-        return granted, new.fields(), new.kv_version
+    try:
+        with _conversation(settings, None) as new:
+            granted = new.logged_in()
+            # At once: its secret id may be good for no other, and what follows may yet fail.
+            keep(granted)
+            return granted, new.fields(), new.kv_version
+    except VaultRefusedError as error:
+        refusal = f"{denied}{error}"
+    raise VaultRefusedError(refusal)
 
 
-def _replaced(settings: Settings, login: _Login) -> _Login:
+def _replaced(settings: Settings, login: Login) -> Login:
     """Return a new login in place of one that is half over, or that one if there is none."""
     if settings.vault_token is None:
         with (
@@ -253,7 +234,7 @@ class _Conversation:
             for name, value in fields.items()
         }
 
-    def logged_in(self) -> _Login:
+    def logged_in(self) -> Login:
         """Log in by the first way that is set up."""
         settings, auth = self._settings, self._client.auth
         role_id, secret_id = settings.vault_role_id, settings.vault_secret_id
@@ -278,14 +259,14 @@ class _Conversation:
             )
         raise VaultRefusedError(_NO_LOGIN)
 
-    def _granted(self, login: Callable[[], Any]) -> _Login:
+    def _granted(self, login: Callable[[], Any]) -> Login:
         granted = _login(self._ask("logging in", login))
         if granted is None:
             raise VaultRefusedError("the login gave no token")
         self._use(granted.token)
         return granted
 
-    def _with_token(self, token: Secret) -> _Login:
+    def _with_token(self, token: Secret) -> Login:
         """Take a token that was handed in, and ask how long it lasts."""
         self._use(token)
         about: Mapping[str, Any] = {}
@@ -293,7 +274,7 @@ class _Conversation:
         with contextlib.suppress(VaultRefusedError):
             answer = self._ask("looking the token up", self._client.auth.token.lookup_self)
             about = _inside(answer, "data") or {}
-        return _Login.lasting(token, about.get("ttl"), renewable=about.get("renewable"))
+        return Login.lasting(token, about.get("ttl"), renewable=about.get("renewable"))
 
     def _use(self, token: Secret) -> None:
         def use() -> None:
@@ -301,7 +282,7 @@ class _Conversation:
 
         self._ask("taking the token", use)
 
-    def renewed(self, login: _Login) -> _Login:
+    def renewed(self, login: Login) -> Login:
         """Return the login, renewed if it is half over and Vault lets it be."""
         if not (login.is_due and login.renewable):
             return login
@@ -381,12 +362,12 @@ def _read_file(path: Path, variable: str) -> Secret:
     return Secret(text)
 
 
-def _login(answer: Any) -> _Login | None:
+def _login(answer: Any) -> Login | None:
     about = _inside(answer, "auth") or {}
     token = about.get("client_token")
     if not isinstance(token, str) or not token:
         return None
-    return _Login.lasting(
+    return Login.lasting(
         Secret(token), about.get("lease_duration"), renewable=about.get("renewable")
     )
 
