@@ -295,12 +295,15 @@ def interrupted_by(connect: Callable[[str, int], Any]) -> BaseException:
 
         done = threading.Event()
         thread = threading.Thread(target=accept, daemon=True)
+        # Python leaves the signal ignored where it was started so, as shells do in the background.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
         thread.start()
         try:
             return failure(lambda: connect("127.0.0.1", server.getsockname()[1]))
         finally:
             done.set()
             thread.join()
+            signal.signal(signal.SIGINT, before)
 
 
 def test_an_interrupt_while_stripe_is_asked_shows_nothing(seen: Seen) -> None:
