@@ -186,6 +186,19 @@ def test_a_program_without_a_suffix_is_known_by_its_first_line(guard: Run) -> No
 
 
 @pytest.mark.usefixtures("folder")
+def test_of_a_pth_file_the_lines_count_that_python_runs(guard: Run) -> None:
+    write("a.pth", "# import stripe\n../lib\nimport os; __import__('str' + 'ipe')\n")
+    write("b.pth", "\ufeffimport\tstripe\r\n")
+    write("c.pth", "/opt/stripe\nstripe\n import stripe\nimportstripe\n")
+    write("weights.pth", b"PK\x03\x04\0\0\nimport stripe\n")
+    result = guard(".", status=1)
+    assert [line.split()[:2] for line in result.stdout.splitlines()] == [
+        ["a.pth:3:12", "import-stripe"],
+        ["b.pth:1:1", "import-stripe"],
+    ]
+
+
+@pytest.mark.usefixtures("folder")
 def test_a_binary_file_is_looked_through_for_keys_and_counted(guard: Run) -> None:
     write("a.so", b"\x7fELF\0\0" + fake_key("sk_live_", 3, 99).encode() + b"\0\xff")
     result = guard(".", status=1)

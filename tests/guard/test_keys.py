@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import string
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,28 @@ def test_a_key_in_base64_as_in_a_secret_of_kubernetes_is_found(key: str) -> None
     assert finding.line == 2
 
 
+ESCAPES = {
+    "json": "\\u{:04x}",
+    "json in json": "\\\\u{:04X}",
+    "yaml": "\\x{:02x}",
+    "javascript": "\\u{{{:x}}}",
+    "url": "%{:02X}",
+}
+
+
+@pytest.mark.parametrize("escape", ESCAPES.values(), ids=ESCAPES)
+@given(keys, st.sampled_from(["", "_", "_skl", string.ascii_letters + string.digits + "_"]))
+def test_a_key_with_characters_in_escapes_is_found_once_where_it_stands(
+    escape: str, key: str, escaped: str
+) -> None:
+    written = "".join(escape.format(ord(each)) if each in escaped else each for each in key)
+    data = f'{{"a": "%20",\n "key": "{written}", "b": "%zz"}}'.encode()
+    (finding,) = scan_data(data, Path("x.js"), "x.js").findings
+    kind = next(kind for prefix, kind in PREFIXES.items() if key.startswith(prefix))
+    assert (finding.rule, finding.line, finding.column) == (kind, 2, 10)
+    assert f"…{key[-4:]}" in finding.text
+
+
 @given(keys, keys)
 def test_no_message_shows_more_of_a_key_than_its_prefix_and_four_characters(
     key: str, other: str
@@ -121,6 +144,21 @@ def test_a_key_in_a_file_of_any_size_is_found_also_where_two_parts_meet(
         file.write_text(f"{filling[:at]}\n{key}\n{filling}")
         (finding,) = scan_file(file, "large.sql").findings
         assert finding.line == filling[:at].count("\n") + 2
+
+
+@pytest.mark.parametrize("at", [0, 19_999, 60_007])
+@pytest.mark.parametrize("before", ["", "first\n", "x" * 20_000 + "\n"])
+def test_a_key_in_a_large_file_without_newlines_is_found_in_its_column(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, at: int
+) -> None:
+    monkeypatch.setattr(scan, "_PART_BYTES", 20_000)
+    keys = [fake_key("sk_live_", seed) for seed in (7, 8)]
+    file = holds_secrets(tmp_path) / "large.json"
+    file.write_text(f"{before}{' ' * at}{keys[0]} {keys[1]}{' ' * 30_000}")
+    found = scan_file(file, "large.json").findings
+    line = before.count("\n") + 1
+    second = at + 2 + len(keys[0])
+    assert [(each.line, each.column) for each in found] == [(line, at + 1), (line, second)]
 
 
 def test_code_that_is_too_large_to_parse_is_a_finding(

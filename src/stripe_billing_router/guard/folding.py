@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import itertools
 import re
+import string
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 from urllib.parse import urljoin, urlunsplit
@@ -27,7 +28,8 @@ _WIDE: Final = re.compile(r"\d{4}|\*")
 _METHODS: Final = frozenset({
     "format", "join", "replace", "strip", "lstrip", "rstrip", "lower", "upper", "title",
     "capitalize", "swapcase", "casefold", "encode", "decode", "removeprefix", "removesuffix",
-    "split", "rsplit", "splitlines", "partition", "rpartition",
+    "split", "rsplit", "splitlines", "partition", "rpartition", "substitute",
+    "safe_substitute",
 })  # fmt: skip
 _CODECS: Final = frozenset({"utf-8", "utf8", "ascii", "latin-1", "latin1", "utf-16", "utf-32"})
 # What a look-up answers if there is nothing: the last argument.
@@ -213,10 +215,12 @@ class Folder:
             yield from self.fold(node.args[-1], scope)
         arguments = self._all(node.args, scope)
         match name:
-            case "str" | "URL" | "Path" | "list" | "tuple" | "quote" | "Request":
+            case "str" | "URL" | "Path" | "list" | "tuple" | "quote" | "Request" | "Template":
                 yield from (values[0] for values in arguments if values)
             case "map" if len(node.args) == 2:
                 yield from self._map(node.args[0], node.args[1], scope)
+            case "join" if len(node.args) > 1:  # of os.path: that of a text takes one argument
+                yield from ("/".join(map(_text, values)) for values in arguments)
             case "urljoin" if len(node.args) > 1:
                 yield from (urljoin(_text(values[0]), _text(values[1])) for values in arguments)
             case "urlunsplit" | "urlunparse":
@@ -240,14 +244,16 @@ class Folder:
             return
         keywords = [keyword.arg for keyword in node.keywords]
         parts = [of, *node.args, *(keyword.value for keyword in node.keywords)]
-        if any(isinstance(argument, ast.Starred) for argument in node.args) or None in keywords:
+        if any(isinstance(argument, ast.Starred) for argument in node.args):
             parts, keywords = self._spread(of, node, scope), []
             if not parts:
                 return
         for value, *arguments in self._all(parts, scope):
             plain = arguments[: len(arguments) - len(keywords)]
             named = dict(zip(keywords, arguments[len(plain) :], strict=True))
-            yield _apply(value, name, plain, named)
+            more = named.pop(None, {})  # **{"name": "stripe"}
+            if isinstance(more, dict):
+                yield _apply(value, name, plain, named | more)
 
     def _spread(self, of: ast.expr, node: ast.Call, scope: Scope) -> list[ast.expr]:
         """Return the object and the arguments of f(*("a", "b")), one by one."""
@@ -303,7 +309,8 @@ def _apply(value: Any, name: str, plain: list[Any], named: dict[Any, Any]) -> An
         plain = [map(_text, many) if isinstance(many, tuple) else many for many in plain]
     if name in {"encode", "decode"} and not _CODECS.issuperset(map(str.lower, map(str, plain))):
         return None
-    made = _attempt(lambda: getattr(value, name)(*plain, **named), ())
+    owner: Any = string.Template(str(value)) if name.endswith("substitute") else value
+    made = _attempt(lambda: getattr(owner, name)(*plain, **named), ())
     return tuple(made) if isinstance(made, list) else made
 
 

@@ -27,7 +27,7 @@ _KEY: Final = re.compile(
     # Up to the next prefix: a name such as pk_test_ may stand right before a key.
     rb"((?:(?![srp]k_(?:live|test|org)_|whsec_)[A-Za-z0-9_]){16,})"
 )
-_ZEROS: Final = rb"\0{0,3}"
+_ZEROS: Final = rb"\0{0,6}"
 _WIDE: Final = re.compile(
     rb"(?:"
     + b"|".join(
@@ -39,6 +39,12 @@ _WIDE: Final = re.compile(
     + _ZEROS
     + rb"){16,}"
 )  # fmt: skip
+_CODE: Final = rb"(?:3[0-9]|[46][1-9a-fA-F]|5[0-9aAfF]|7[0-9aA])"
+# A letter, digit or _ as JSON, YAML, JavaScript and URLs may write it; the other backslash is
+# that of a text in a text.
+_ESCAPED: Final = re.compile(
+    rb"\\\\?(?:u00%(code)b|x%(code)b|u\{%(code)b\})|%%%(code)b" % {b"code": _CODE}
+)
 _RUN: Final = re.compile(rb"[A-Za-z0-9]{16,}")
 # What stands before a key in escaped text is no part of a word: "\nsk_live_…", "%3Dsk_live_…".
 _ESCAPE: Final = re.compile(rb"(?:\\[abfnrtv0]|\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|%[0-9A-F]{2})\Z")
@@ -76,14 +82,23 @@ class Key:
 
 
 def find_keys(data: bytes) -> Iterator[Key]:
-    """Yield the keys in `data`, also those in UTF-16, UTF-32, or base64 of the key alone."""
+    """Yield the keys in `data`, also in UTF-16, UTF-32, escapes, or base64 of the key alone."""
+    known = set()
     if any(hint in data for hint in _HINTS):
-        yield from _plain(data)
-        yield from _encoded(data)
-    if b"\0" in data:
-        narrow = data.replace(b"\0", b"")
+        for key in (*_plain(data), *_encoded(data)):
+            known.add(key.offset)
+            yield key
+    # Of the same length, so that what is found stands where it did.
+    spread = _ESCAPED.sub(_spread, data)
+    if b"\0" in spread:
+        narrow = spread.replace(b"\0", b"")
         if any(hint in narrow for hint in _HINTS):
-            yield from _wide(data)
+            yield from (key for key in _wide(spread) if key.offset not in known)
+
+
+def _spread(escape: re.Match[bytes]) -> bytes:
+    letter = bytes.fromhex(escape[0].rstrip(b"}")[-2:].decode())
+    return letter.ljust(len(escape[0]), b"\0")
 
 
 def _plain(data: bytes) -> Iterator[Key]:
@@ -108,7 +123,10 @@ def _is_random(run: bytes) -> bool:
 
 
 def _wide(data: bytes) -> Iterator[Key]:
-    """Yield keys that have zero bytes between their characters: text of two or four bytes each."""
+    """Yield keys that have zero bytes between their characters.
+
+    It is text of two or four bytes each, or `_spread` has put them there.
+    """
     for match in _WIDE.finditer(data):
         if b"\0" in match[0].rstrip(b"\0"):
             for key in _plain(match[0].replace(b"\0", b"")):

@@ -13,6 +13,7 @@ class Kind(Enum):
 
     PYTHON = "python"
     NOTEBOOK = "notebook"
+    PTH = "pth"  # Paths for Python, and lines that it runs.
     SHELL = "shell"
     COMMANDS = "commands"  # Some of its lines may be commands.
     OTHER = "other"
@@ -23,6 +24,7 @@ _BY_SUFFIX: Final = {
     ".pyi": Kind.PYTHON,
     ".pyw": Kind.PYTHON,
     ".ipynb": Kind.NOTEBOOK,
+    ".pth": Kind.PTH,
     **dict.fromkeys(
         (".sh", ".bash", ".zsh", ".ksh", ".fish", ".command", ".ps1", ".psm1", ".bat", ".cmd"),
         Kind.SHELL,

@@ -18,7 +18,7 @@ _COMPREHENSIONS: Final = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictC
 _SCOPES: Final = (*_FUNCTIONS, ast.ClassDef, *_COMPREHENSIONS)
 _BINDING: Final = (
     ast.Call, ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.AugAssign, ast.For, ast.AsyncFor,
-    ast.comprehension, ast.Return, ast.Global, ast.Import, ast.ImportFrom,
+    ast.comprehension, ast.Match, ast.Return, ast.Global, ast.Import, ast.ImportFrom,
 )  # fmt: skip
 # They say how a name is used or which operator stands there: nothing that could be looked into.
 _PLAIN_FIELDS: Final = frozenset({"ctx", "op", "ops", "kind", "type_comment", "type_ignores"})
@@ -94,8 +94,9 @@ class Names:
         self.attributes: dict[str, list[Value]] = {}
         self.returns: dict[str, list[Value]] = {}
         self.scopes: dict[ast.AST, Scope] = {tree: self.module}
-        self._functions: dict[str, list[FunctionNode]] = {}
-        self._calls: list[tuple[str, ast.Call, Scope]] = []
+        # A lambda that is called where it stands has itself for a name.
+        self._functions: dict[str | ast.Lambda, list[FunctionNode]] = {}
+        self._calls: list[tuple[str | ast.Lambda, ast.Call, Scope]] = []
         self._gather(tree, self.module, None)
         for name, call, scope in self._calls:
             for function in self._functions.get(name, ()):
@@ -120,6 +121,7 @@ class Names:
         name = "" if isinstance(node, ast.Lambda) else node.name
         if isinstance(node, ast.Lambda):
             self.returns.setdefault("", [])
+            self._functions[node] = [node]
         else:
             self._functions.setdefault(name, []).append(node)
         arguments = node.args
@@ -154,11 +156,15 @@ class Names:
                 self._bind(target, Value(How.ONE_OF, each, scope), scope)
             case ast.Return(value=ast.expr() as value) if function:
                 self.returns.setdefault(function, []).append(Value(How.IS, value, scope))
-            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
-                self._calls.append((name, node, scope))
+            case ast.Call(
+                func=ast.Name(id=called) | ast.Attribute(attr=called) | (ast.Lambda() as called)
+            ):
+                self._calls.append((called, node, scope))
             case ast.Global(names=names):
-                for name in names:
-                    scope.values[name] = self.module.values.setdefault(name, [])
+                module = self.module.values
+                scope.values.update({name: module.setdefault(name, []) for name in names})
+            case ast.Match():
+                self._bind_cases(node, scope)
             case ast.Import() | ast.ImportFrom(level=0):
                 _note_import(node, scope)
             case _:
@@ -168,6 +174,8 @@ class Names:
         match target:
             case ast.Name(id=name):
                 scope.values.setdefault(name, []).append(value)
+                if isinstance(value.node, ast.Lambda):
+                    self._functions.setdefault(name, []).append(value.node)
                 if scope.is_class:
                     self.attributes.setdefault(name, []).append(value)
             case ast.Attribute(attr=name):
@@ -176,6 +184,17 @@ class Names:
                 self._unpack(targets, value, scope)
             case _:
                 pass
+
+    def _bind_cases(self, node: ast.Match, scope: Scope) -> None:
+        """Bind the names of `case name` and `case "text" as name`."""
+        for case in node.cases:
+            match case.pattern:
+                case ast.MatchAs(name=str(name), pattern=ast.MatchValue(value=value)):
+                    self._bind(ast.Name(name), Value(How.IS, value, scope), scope)
+                case ast.MatchAs(name=str(name)):
+                    self._bind(ast.Name(name), Value(How.IS, node.subject, scope), scope)
+                case _:
+                    pass
 
     def _unpack(self, targets: list[ast.expr], value: Value, scope: Scope) -> None:
         match value:

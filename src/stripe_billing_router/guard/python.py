@@ -16,16 +16,16 @@ from .addresses import HOLE, stripe_address
 from .findings import Finding, subject
 from .folding import Folder, TooTangledError
 from .keys import find_keys
+from .modules import SDK, is_sdk_file, names_sdk
 from .names import Names, Scope, children
 from .shell import find_commands
 
-_SDK: Final = "stripe"
 # Functions that load the module which a text names, by their last name.
 _IMPORTERS: Final = frozenset({
     "__import__", "import_module", "import_string", "import_object", "import_from_string",
     "importorskip", "find_spec", "find_module", "load_module", "find_loader", "get_loader",
     "resolve_name", "run_module", "spec_from_file_location", "lazy_import", "LazyImport",
-    "LazyModule", "lazy_load", "reload",
+    "LazyModule", "lazy_load", "reload", "SourceFileLoader", "run_path",
 })  # fmt: skip
 # They reach into the module that a dotted text names.
 _REACHERS: Final = frozenset({"patch", "setattr", "locate"})
@@ -35,7 +35,6 @@ _SHELLS: Final = frozenset({
     "system", "popen", "spawn", "create_subprocess_exec", "create_subprocess_shell",
     "execv", "execvp", "execl", "execlp", "spawnlp", "spawnvp", "posix_spawn",
 })  # fmt: skip
-_VENDORED: Final = re.compile(r"(?:^|\.)_?(?:vendor|vendored|third_party|extern)\.stripe(?:\.|$)")
 _OURS: Final = "stripe_billing_router"
 _DEEPEST_TEXT: Final = 3
 _LOOKED_AT: Final = (ast.Import, ast.ImportFrom, ast.AugAssign, ast.Call, ast.Subscript)
@@ -195,9 +194,10 @@ class _Scanner:
             case ast.Import(names=names):
                 for alias in names:
                     self._imported(node, alias.name)
-            case ast.ImportFrom(module=str(module), names=names, level=0):
+            case ast.ImportFrom(names=names, level=level):
+                module = "." * level + (node.module or "")
                 self._imported(node, module)
-                if any(alias.name == _SDK for alias in names):
+                if any(alias.name == SDK for alias in names):
                     self._taken(node, module)
             case ast.AugAssign(target=ast.Name() as target):
                 self._check_grown(node, target, scope)
@@ -212,15 +212,15 @@ class _Scanner:
     # --- imports ----------------------------------------------------------------------------------
 
     def _imported(self, node: ast.AST, module: str) -> None:
-        if _names_sdk(module) or _VENDORED.search(module):
+        if names_sdk(module):
             self._add(node, "import-stripe", f"imports {module}")
 
     def _taken(self, node: ast.AST, module: str) -> None:
         """Look at `from module import stripe`."""
         if module.partition(".")[0] == _OURS:
             self._add(node, "import-stripe", f"takes the Stripe SDK from {module}")
-        elif not _VENDORED.search(module):
-            self._imported(node, f"{module}.{_SDK}")
+        elif not names_sdk(module):
+            self._imported(node, f"{module}.{SDK}")
 
     def _call(self, node: ast.Call, scope: Scope) -> None:
         name = self._dotted(node.func, scope)
@@ -264,11 +264,13 @@ class _Scanner:
                 return self._looked_up(of, index, scope)
             case ast.Call(func=function, args=arguments):
                 name = self._dotted(function, scope).rpartition(".")[2]
+                if isinstance(function, ast.Call) and name == "attrgetter":
+                    arguments = [*arguments, *function.args]
                 if name in {"getattr", "attrgetter"} and len(arguments) > 1:
                     return self._looked_up(arguments[0], arguments[1], scope)
                 if name in _IMPORTERS and arguments:
                     return next(map(str, self._texts(arguments[0], scope)), "")
-                return name if name in {"vars", "globals", "locals"} else ""
+                return name if name in {"vars", "globals", "locals", "attrgetter"} else ""
             case _:
                 return ""
 
@@ -278,13 +280,15 @@ class _Scanner:
         return f"{self._dotted(of, scope)}.{name}" if name else ""
 
     def _texts(self, node: ast.AST, scope: Scope) -> Iterator[str]:
-        yield from (text for value in self._folder.fold(node, scope) for text in _texts_in(value))
+        for value in self._folder.fold(node, scope):
+            # **{"name": "stripe"}
+            yield from _texts_in(tuple(value.values()) if isinstance(value, dict) else value)
 
     def _is_sdk(self, node: ast.AST, scope: Scope) -> bool:
-        return any(map(_names_sdk, self._texts(node, scope)))
+        return any(names_sdk(text) or is_sdk_file(text) for text in self._texts(node, scope))
 
     def _reaches_sdk(self, node: ast.AST, scope: Scope) -> bool:
-        return any(text.startswith(f"{_SDK}.") for text in self._texts(node, scope))
+        return any(text.startswith(f"{SDK}.") for text in self._texts(node, scope))
 
     # --- code and commands in texts ---------------------------------------------------------------
 
@@ -354,11 +358,6 @@ class _Scanner:
         finding = Finding(self._path, line, column, rule, message, about)
         if finding not in self.found:
             self.found.append(finding)
-
-
-def _names_sdk(name: str) -> bool:
-    name = name.strip()
-    return name == _SDK or name.startswith((f"{_SDK}.", f"{_SDK}:"))
 
 
 def _texts_in(value: Any) -> Iterator[str]:

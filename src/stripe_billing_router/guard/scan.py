@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import stat
 from collections.abc import Iterator
@@ -80,6 +81,8 @@ def _by_kind(
         yield _too_large(path)
     elif kind is Kind.PYTHON:
         yield from _python(data, path, keys)
+    elif kind is Kind.PTH and not is_binary:
+        yield from _python(_executed(data), path, keys)
     elif kind is Kind.NOTEBOOK:
         try:
             yield from scan_notebook(data.decode("utf-8-sig"), path, known_keys=keys)
@@ -100,36 +103,53 @@ def _python(data: bytes, path: str, keys: set[bytes]) -> Iterator[Finding]:
         yield Finding(path, error.line, 1, "unparsable", str(error), subject(""))
 
 
+def _executed(data: bytes) -> bytes:
+    """Return the lines of a .pth file that Python runs when it starts, the others left empty."""
+    lines = data.removeprefix(codecs.BOM_UTF8).splitlines()
+    return b"\n".join(each if each.startswith((b"import ", b"import\t")) else b"" for each in lines)
+
+
 def _has_stripe(data: bytes) -> bool:
     return b"stripe" in data.lower()
 
 
 def _keys(
-    data: bytes, path: str, line: int = 1, end: int | None = None
+    data: bytes, path: str, line: int = 1, begun: int = 0, end: int | None = None
 ) -> Iterator[tuple[Finding, bytes]]:
-    """Yield the keys that begin before `end`; `line` is the number of the first line."""
+    """Yield the keys that begin before `end`.
+
+    `line` is the number of the first line, and `begun` where it begins: below 0 if before `data`.
+    """
     at = 0
     for key in sorted(find_keys(data), key=lambda key: key.offset):
         if end is not None and key.offset >= end:
             return
         line += data.count(b"\n", at, key.offset)
+        begun = _begin_of_line(data, at, key.offset, begun)
         at = key.offset
-        column = key.offset - data.rfind(b"\n", 0, key.offset)
+        column = at - begun + 1
         message = f"holds the key {key.shown}"
         yield Finding(path, line, column, key.rule, message, subject(key.value)), key.value
+
+
+def _begin_of_line(data: bytes, start: int, end: int, begun: int) -> int:
+    """Return where the line begins that `end` is in; `begun` if that is before `start`."""
+    newline = data.rfind(b"\n", start, end)
+    return begun if newline < 0 else newline + 1
 
 
 def _scan_large(opened: BinaryIO, file: Path, path: str) -> Looked:
     """Look for keys in a file of any size, part by part."""
     findings: list[Finding] = []
-    part, line = opened.read(_PART_BYTES), 1
+    part, line, begun = opened.read(_PART_BYTES), 1, 0
     head = part[:_HEAD_BYTES]
     while part:
         more = opened.read(_PART_BYTES)
         # What lies across two parts is whole in neither: the end of this one is seen again.
         end = len(part) - _OVERLAP_BYTES if more else len(part)
-        findings += [finding for finding, _ in _keys(part, path, line, end)]
+        findings += [finding for finding, _ in _keys(part, path, line, begun, end)]
         line += part.count(b"\n", 0, end)
+        begun = _begin_of_line(part, 0, end, begun) - end
         part = part[end:] + more
     found = sorted(set(findings))
     if kind_of(file, head) in {Kind.PYTHON, Kind.NOTEBOOK}:
