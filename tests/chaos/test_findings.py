@@ -1,12 +1,14 @@
 """What killed bots and the state machine have shown: each of these once went wrong."""
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stripe_billing_router import (
+    AccountMismatchError,
     BillingError,
     BillingRouter,
     InvalidKeyError,
@@ -281,3 +283,37 @@ def test_a_key_that_is_revoked_between_looking_and_sending_uses_up_no_attempt(
         other.charge(BOT, 10, idempotency_key="order-1")
     world.sandbox._service.keys.revoked.clear()
     expect_paid_once_days_later(world)
+
+
+@pytest.mark.parametrize("first_back", [0, 1])
+def test_what_one_host_took_for_good_and_another_had_reversed_adds_up_to_nothing(
+    world: World, first_back: int
+) -> None:
+    """The database goes while the intent is written, so that two hosts finish the same charge."""
+    world.database_leaves_in = 0
+    world.sandbox.faults.foreign_account("acct_other", method="POST")
+    with pytest.raises(AccountMismatchError):
+        world.start_process(host=1).charge(BOT, 10, idempotency_key="order-1")
+    if first_back == 1:  # The other one finishes it in its files, and they come back last.
+        world.database_away, world.database_leaves_in = False, None
+        world.pass_time(40)
+        other = world.start_process(host=0)
+        world.database_leaves_in = 1
+        other.recover()
+    world.database_away, world.database_leaves_in = False, None
+    world.pass_time(40)
+    for host in (first_back, 1 - first_back):
+        world.start_process(host=host).recover()
+        world.pass_time(40)
+    router = world.start_process()
+    (operation,) = router.records.operations()
+    assert operation.state is State.ROLLED_BACK
+    money = {
+        row.action_type: row.amount
+        for row in router.records.ledger(error=False)
+        if row.action_type in ("charge", "refund")
+    }
+    assert money == {"charge": Decimal("10.00"), "refund": Decimal("10.00")}
+    assert world.sandbox.captured_minor() == 1000
+    assert sum(e.amount_minor for e in world.sandbox.effects() if e.kind == "refund") == 1000
+    assert "journal_conflict" in dict(world.alerts)  # and a person looks at it

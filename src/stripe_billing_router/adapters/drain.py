@@ -7,13 +7,16 @@ the import and changes nothing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
 from ..domain.outcomes import is_spent
-from ..operation import Operation, State
+from ..ids import time_sorted_id
+from ..money import to_major
+from ..operation import LedgerRow, Operation, State
 from .database import Connection, Database
 from .freezes import Freezes
 from .journal import Journal
@@ -36,6 +39,9 @@ _RANK: Final = {
     State.ROLLING_BACK: 4,
     State.ROLLED_BACK: 5,
 }
+
+
+_REVERSED: Final = (State.ROLLING_BACK, State.ROLLED_BACK)
 
 
 @dataclass(slots=True)
@@ -131,12 +137,15 @@ class Drain:
             if found is None:
                 continue
             stored = found[0]
+            reversal = _reversal_of_success(spilled, stored)
             if not is_further(spilled, stored):
-                if spilled.state is State.SUCCEEDED and _RANK[stored.state] < _RANK[spilled.state]:
+                outranks = _RANK[stored.state] < _RANK[spilled.state]
+                if (spilled.state is State.SUCCEEDED and outranks) or reversal:
                     done.conflicts.append(spilled.operation_id)
+                self._add_refunds(connection, reversal, done)
                 return
             contradicted = stored.state is State.FAILED and not _left_nothing(stored)
-            if contradicted and spilled.attempt == stored.attempt:
+            if (contradicted and spilled.attempt == stored.attempt) or reversal:
                 done.conflicts.append(spilled.operation_id)
             version = max(spilled.version, stored.version + 1)
             merged = replace(spilled, version=version)
@@ -144,7 +153,14 @@ class Drain:
                 connection, merged, expected=stored.version, write_id=self._write_id()
             ):
                 done.operation_ids.add(spilled.operation_id)
+                self._add_refunds(connection, reversal, done)
                 return
+
+    def _add_refunds(
+        self, connection: Connection, reversal: Operation | None, done: DrainReport
+    ) -> None:
+        for row in _refund_rows(reversal) if reversal is not None else ():
+            done.rows += self._ledger.insert(connection, row)
 
     def _set_aside(self, entry: Entry, report: DrainReport) -> None:
         self._spool.set_aside(entry.text)
@@ -165,6 +181,38 @@ def _left_nothing(*operations: Operation) -> bool:
     That says nothing of what another run of the same attempt did, with the same step keys.
     """
     return any(one.state is State.FAILED and not is_spent(one) for one in operations)
+
+
+def _reversal_of_success(one: Operation, other: Operation) -> Operation | None:
+    """Return the reversed one of two ends of the same attempt where the other is a success.
+
+    They are two hosts' that did not see each other: one reversed what it had made, and Stripe
+    repeated its first answer to the other, which took it for good.
+    """
+    if one.attempt == other.attempt:
+        for reversal, success in ((one, other), (other, one)):
+            if reversal.state in _REVERSED and success.state is State.SUCCEEDED:
+                return reversal
+    return None
+
+
+def _refund_rows(operation: Operation) -> Iterator[LedgerRow]:
+    """Yield a money row for each refund of a reversal: what it undid is in the ledger as money."""
+    for step in operation.steps:
+        refund = step.reply or {}
+        if refund.get("object") == "refund" and refund.get("status") not in ("failed", "canceled"):
+            yield LedgerRow(
+                id=time_sorted_id("led", operation.updated_ms),
+                action_type="refund",
+                amount=to_major(refund["amount"], refund["currency"]),
+                currency=refund["currency"],
+                timestamp_ms=operation.updated_ms,
+                user_email=operation.plan.user_email,
+                bot_id=operation.bot_id,
+                destination_account=operation.account,
+                raw_event_json=json.dumps(dict(refund)),
+                error=0,
+            )
 
 
 def _progress(operation: Operation) -> tuple[int, int, int]:
