@@ -435,7 +435,7 @@ def test_a_bad_key_put_into_vault_is_an_error_at_once(
     assert platform.router.charge(BOT, 10).paid
 
 
-def test_an_operation_under_way_is_finished_with_the_keys_it_began_with(
+def test_an_operation_under_way_is_kept_and_finished_once_that_is_corrected(
     platform: Platform, stub: VaultStub
 ) -> None:
     """A price charge takes four steps; the refusal comes after the first of them."""

@@ -40,7 +40,7 @@ def _not_there(folder: Path) -> Check:
     while not above.exists():
         above = above.parent
     if above.is_dir() and os.access(above, os.W_OK | os.X_OK):
-        return info("folder", f"{folder} is not there yet; the first operation makes it, and may")
+        return info("folder", f"{folder} is not there yet; the first operation can make it")
     return wrong("folder", f"{folder} is not there, and {above} cannot be written", _ELSEWHERE)
 
 

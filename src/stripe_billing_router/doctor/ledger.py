@@ -102,9 +102,7 @@ def _missing(database: Database, file: Path) -> Check:
             f"{database.description} is not there, and {folder} cannot be written",
             "Let this user write there, or name another place by STRIPE_LEDGER_DIR.",
         )
-    return info(
-        _NAME, f"{database.description} is not there yet; the first operation makes it, and may"
-    )
+    return info(_NAME, f"{database.description} is not there yet; the first operation can make it")
 
 
 def _schema(description: str, found: LedgerLook) -> Check:
