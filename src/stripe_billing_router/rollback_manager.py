@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .adapters.drain import refund_rows
 from .adapters.records import Records
 from .domain.calls import CallFailedError, Failure, Reply, StripeCall
 from .domain.reversal import Reversal, reverse, reversible
@@ -66,7 +67,7 @@ class RollbackManager:
                 updated_ms=self._around.now_ms(),
                 lease_owner=None,
             ),
-            rows=[self._row(operation, reversal) for reversal in done],
+            rows=[*(self._row(operation, reversal) for reversal in done), *refund_rows(operation)],
         )
         for hook in self._hooks:
             try:

@@ -142,25 +142,36 @@ class Drain:
                 outranks = _RANK[stored.state] < _RANK[spilled.state]
                 if (spilled.state is State.SUCCEEDED and outranks) or reversal:
                     done.conflicts.append(spilled.operation_id)
-                self._add_refunds(connection, reversal, done)
-                return
+                if reversal is None or self._balance(connection, stored, spilled, done):
+                    return
+                continue
             contradicted = stored.state is State.FAILED and not _left_nothing(stored)
             if (contradicted and spilled.attempt == stored.attempt) or reversal:
                 done.conflicts.append(spilled.operation_id)
             version = max(spilled.version, stored.version + 1)
             merged = replace(spilled, version=version)
+            if reversal is not None:
+                merged = replace(merged, result=stored.result)
             if self._journal.update(
                 connection, merged, expected=stored.version, write_id=self._write_id()
             ):
                 done.operation_ids.add(spilled.operation_id)
-                self._add_refunds(connection, reversal, done)
+                for row in refund_rows(merged):
+                    done.rows += self._ledger.insert(connection, row)
                 return
 
-    def _add_refunds(
-        self, connection: Connection, reversal: Operation | None, done: DrainReport
-    ) -> None:
-        for row in _refund_rows(reversal) if reversal is not None else ():
+    def _balance(
+        self, connection: Connection, reversal: Operation, success: Operation, done: DrainReport
+    ) -> bool:
+        """Note at a reversal in the database what it undid; false if another was quicker."""
+        noted = replace(reversal, result=success.result, version=reversal.version + 1)
+        if not self._journal.update(
+            connection, noted, expected=reversal.version, write_id=self._write_id()
+        ):
+            return False
+        for row in refund_rows(noted):
             done.rows += self._ledger.insert(connection, row)
+        return True
 
     def _set_aside(self, entry: Entry, report: DrainReport) -> None:
         self._spool.set_aside(entry.text)
@@ -196,11 +207,13 @@ def _reversal_of_success(one: Operation, other: Operation) -> Operation | None:
     return None
 
 
-def _refund_rows(operation: Operation) -> Iterator[LedgerRow]:
-    """Yield a money row for each refund of a reversal: what it undid is in the ledger as money."""
+def refund_rows(operation: Operation) -> Iterator[LedgerRow]:
+    """Yield a money row for each refund of a reversal, where the ledger has what it undid."""
+    if operation.state not in _REVERSED or operation.result is None:
+        return
     for step in operation.steps:
         refund = step.reply or {}
-        if refund.get("object") == "refund" and refund.get("status") not in ("failed", "canceled"):
+        if refund.get("object") == "refund" and refund.get("status") == "succeeded":
             yield LedgerRow(
                 id=time_sorted_id("led", operation.updated_ms),
                 action_type="refund",
