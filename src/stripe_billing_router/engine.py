@@ -139,9 +139,9 @@ class Engine:
         return go_on()
 
     def _unseen(self, here: Operation, error: BillingError, *, is_new: bool) -> BillingError:
+        error.money_moved = "unknown"  # it may have been paid where nobody can look now
         if is_new:
-            return self._settler.fail(replace(here, steps=()), error)
-        error.money_moved = "unknown" if undecided(here) else "no"
+            self._settler.fail(replace(here, steps=()), error)
         return error
 
     # What a business key that is already there means.

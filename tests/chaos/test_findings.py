@@ -205,7 +205,8 @@ def test_nothing_is_taken_later_of_what_was_refused_for_its_key(
     bot = world.start_process()
     with pytest.raises(InvalidKeyError) as refused:
         bot.charge(BOT, 10, idempotency_key="order-1")
-    assert refused.value.money_moved == "no"
+    # With the database away nobody can tell what was paid with this key before.
+    assert refused.value.money_moved == ("unknown" if spilled else "no")
     world.database_away = False
     world.pass_time(60)
     report = world.start_process().recover()
@@ -321,3 +322,13 @@ def test_what_one_host_took_for_good_and_another_had_reversed_adds_up_to_nothing
     assert world.sandbox.captured_minor() == 1000
     assert sum(e.amount_minor for e in world.sandbox.effects() if e.kind == "refund") == 1000
     assert "journal_conflict" in dict(world.alerts)  # and a person looks at it
+
+
+def test_what_cannot_be_looked_up_is_not_said_to_have_moved_nothing(world: World) -> None:
+    """The key was paid; then neither the database nor Stripe can be asked about it."""
+    assert world.start_process().charge(BOT, 10, idempotency_key="order-1").paid
+    world.database_away = True
+    world.sandbox.faults.lose_reply(method="GET", times=None)
+    with pytest.raises(LedgerUnavailableError) as caught:
+        world.start_process(host=1).charge(BOT, 10, idempotency_key="order-1")
+    assert (caught.value.money_moved, caught.value.retryable) == ("unknown", True)

@@ -76,7 +76,7 @@ def test_what_stripe_cannot_say_is_refused(platform: Platform) -> None:
     platform.sandbox.faults.server_error(method="GET", path="/v1/payment_intents*", times=50)
     with pytest.raises(LedgerUnavailableError) as caught:
         router.charge(BOT, 10, idempotency_key="order-1")
-    assert caught.value.money_moved == "no"
+    assert caught.value.money_moved == "unknown"  # another host may have paid with this key
     platform.sandbox.faults.clear()
     assert router.charge(BOT, 10, idempotency_key="order-1").paid
     assert platform.sandbox.captured_minor() == 1000
