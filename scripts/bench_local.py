@@ -24,11 +24,11 @@ from bench_stage import (
     Stage,
     environment,
 )
-from stripe_billing_router.adapters.routing_file import load_routes
 from stripe_billing_router.billing_logger import log_event
-from stripe_billing_router.domain.routing import RoutingTable
-from stripe_billing_router.models import build_route
-from stripe_billing_router.operation import LedgerRow
+from stripe_billing_router.core.operation import LedgerRow
+from stripe_billing_router.routing.file import load_routes
+from stripe_billing_router.routing.route import build_route
+from stripe_billing_router.routing.table import RoutingTable
 
 _FEW: Final = 10
 _ROUTE: Final = {"product_id": "prod_bench", "price_id": "price_bench", "customer_id": "cus_bench"}

@@ -24,7 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 import stripe_billing_router as router
-from stripe_billing_router.operation import MONEY_ACTIONS, LedgerRow
+from stripe_billing_router.core.operation import MONEY_ACTIONS, LedgerRow
 from stripe_billing_router.settings import VARIABLES
 from stripe_billing_router.testing import StripeSandbox
 

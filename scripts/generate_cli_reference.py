@@ -25,7 +25,7 @@ from typer.models import ArgumentInfo
 
 from stripe_billing_router.billing_logger import log_event
 from stripe_billing_router.cli.app import ABOUT, EXAMPLES, app
-from stripe_billing_router.operation import LedgerRow
+from stripe_billing_router.core.operation import LedgerRow
 from stripe_billing_router.router import BillingRouter
 from stripe_billing_router.settings import VARIABLES
 

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from stripe_billing_router.domain.identifiers import NAME_PATTERN
-from stripe_billing_router.models import Route
+from stripe_billing_router.core.identifiers import NAME_PATTERN
+from stripe_billing_router.routing.route import Route
 
 SCHEMA = Path(__file__).resolve().parent.parent / "config" / "stripe_billing_router.schema.json"
 

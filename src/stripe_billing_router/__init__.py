@@ -30,6 +30,7 @@ from .api import (
     resolve_route,
     unfreeze,
 )
+from .core.receipt import Receipt
 from .default import configure, get_router, reset
 from .errors import (
     AccountMismatchError,
@@ -71,14 +72,13 @@ from .errors import (
     UnsupportedCategoryError,
     UnsupportedDomainError,
 )
-from .receipt import Receipt
 
 if TYPE_CHECKING:
-    from .models import Route
-    from .operation import Operation
-    from .recovery import RecoveryReport
-    from .rollback_manager import RollbackReport
+    from .core.operation import Operation
+    from .engine.recovery import RecoveryReport
+    from .engine.rollback import RollbackReport
     from .router import BillingRouter
+    from .routing.route import Route
     from .settings import Settings
 
 __all__ = [
@@ -151,10 +151,10 @@ __all__ = [
 # Classes that bring pydantic or SQLAlchemy with them are loaded when somebody asks for them.
 _LAZY = {
     "BillingRouter": "router",
-    "Operation": "operation",
-    "RecoveryReport": "recovery",
+    "Operation": "core.operation",
+    "RecoveryReport": "engine.recovery",
     "RollbackReport": "rollback_manager",
-    "Route": "models",
+    "Route": "routing.route",
     "Settings": "settings",
 }
 

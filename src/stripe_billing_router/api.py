@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from .core.receipt import Receipt
 from .default import get_router
-from .receipt import Receipt
 
 if TYPE_CHECKING:
-    from .models import Route
-    from .operation import Operation
-    from .recovery import RecoveryReport
-    from .rollback_manager import RollbackReport
+    from .core.operation import Operation
+    from .engine.recovery import RecoveryReport
+    from .engine.rollback import RollbackReport
+    from .routing.route import Route
 
 Amount = int | str | Decimal | float
 Overrides = Mapping[str, str]

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from .default_writer import write_by_default
+from .core.default_writer import write_by_default
+from .core.ids import time_sorted_id
+from .core.operation import LedgerRow
 from .errors import InputError
-from .ids import time_sorted_id
-from .operation import LedgerRow
 from .redaction import redact, strip_secrets
 
 Writer = Callable[[LedgerRow], object]

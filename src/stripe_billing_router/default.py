@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .default_writer import set_default_writer
-from .forks import ForkSafeLock
-from .secret import wrapped
+from .core.default_writer import set_default_writer
+from .core.forks import ForkSafeLock
+from .core.secret import wrapped
 
 if TYPE_CHECKING:
     from .router import BillingRouter

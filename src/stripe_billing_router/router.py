@@ -8,18 +8,14 @@ from decimal import Decimal
 from typing import Any
 
 from . import billing_logger
-from .adapters.alerts import Alerts, Sink
-from .adapters.keys import KeySources
-from .adapters.processes import current_process, is_alive
-from .adapters.records import Records
-from .adapters.routing_file import load_routes
-from .adapters.storage_errors import StorageError
-from .adapters.stripe_gateway import StripeGateway
-from .clock_check import ClockCheckedGateway
-from .deadline import within
-from .discrepancy import Discrepancies
-from .domain.identifiers import check_idempotency_key
-from .domain.plans import (
+from .alerts import Alerts, Sink
+from .core.deadline import within
+from .core.identifiers import check_idempotency_key
+from .core.ids import operation_id, random_key, time_sorted_id
+from .core.operation import Freeze, LedgerRow, Operation, State
+from .core.receipt import Receipt
+from .core.secret import Secret, wrapped
+from .domain.operations.intent import (
     Planned,
     plan_balance,
     plan_charge,
@@ -29,23 +25,27 @@ from .domain.plans import (
     plan_subscription,
 )
 from .domain.requests import check_text
-from .domain.routing import Resolution, RoutingTable, RoutingTableView
-from .engine import Engine
+from .engine.customer_cache import KnownObjects
+from .engine.engine import Engine
+from .engine.lookup import Reconciler
+from .engine.mismatch import Discrepancies
+from .engine.outcomes_writer import Settler
+from .engine.processes import current_process, is_alive
+from .engine.recovery import Progress, Recovery, RecoveryReport
+from .engine.rollback import RollbackHook, RollbackManager
+from .engine.sender import Sender, Surroundings
 from .errors import InputError, LedgerUnavailableError, PaymentDeclinedError, UnknownOperationError
-from .ids import operation_id, random_key, time_sorted_id
-from .keyring import Keyring
-from .known_objects import KnownObjects
-from .models import Route
-from .operation import Freeze, LedgerRow, Operation, State
-from .receipt import Receipt
-from .reconciler import Reconciler
-from .recovery import Progress, Recovery, RecoveryReport
+from .gateway.clock import ClockCheckedGateway
+from .gateway.gateway import StripeGateway
+from .keys.keyring import Keyring
+from .keys.sources import KeySources
 from .redaction import redact
-from .rollback_manager import RollbackHook, RollbackManager
-from .secret import Secret, wrapped
-from .sender import Sender, Surroundings
+from .routing.file import load_routes
+from .routing.route import Route
+from .routing.table import Resolution, RoutingTable, RoutingTableView
 from .settings import Settings
-from .settler import Settler
+from .storage.errors import StorageError
+from .storage.records import Records
 
 
 def _now_ms() -> int:

@@ -21,9 +21,9 @@ from pydantic import (
     model_validator,
 )
 
+from .core.secret import MASK, Secret, wrapped
 from .errors import ConfigurationError, MasterAccountError
 from .redaction import holds_secret
-from .secret import MASK, Secret, wrapped
 
 STRIPE_API: Final = "https://api.stripe.com"
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from stripe_billing_router import default, ids
+from stripe_billing_router import default
+from stripe_billing_router.core import ids
 from support.platform import BOT, Platform, platform_in
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")

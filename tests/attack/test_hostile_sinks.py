@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from stripe_billing_router import AccountMismatchError
-from stripe_billing_router.adapters import alerts
-from stripe_billing_router.operation import State
+from stripe_billing_router import AccountMismatchError, alerts
+from stripe_billing_router.core.operation import State
 from support.platform import BOT, Platform
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stripe_billing_router import OperationInProgressError, OutcomeUnknownError
-from stripe_billing_router.operation import State
+from stripe_billing_router.core.operation import State
 from support.platform import BOT, Platform
 
 BEGIN, FIRST_WRITE, OUTCOME = 1, 2, 3

@@ -12,10 +12,10 @@ import pytest
 import stripe
 
 from stripe_billing_router import InvalidKeyError, OutcomeUnknownError
-from stripe_billing_router import keyring as keyring_module
-from stripe_billing_router.adapters.baked_keys import write_baked_keys
-from stripe_billing_router.operation import State
-from stripe_billing_router.secret import Secret
+from stripe_billing_router.core.operation import State
+from stripe_billing_router.core.secret import Secret
+from stripe_billing_router.keys import keyring as keyring_module
+from stripe_billing_router.keys.baked import write_baked_keys
 from support.platform import BOT, SECRET_KEY, Platform, platform_in
 
 FOREIGN_KEY = "sk_live_sandboxfakeOfTheForeign"

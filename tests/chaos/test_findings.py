@@ -18,7 +18,7 @@ from stripe_billing_router import (
     RateLimitedError,
     Receipt,
 )
-from stripe_billing_router.operation import State
+from stripe_billing_router.core.operation import State
 from support.mortal import DeadProcess, Moment, World
 from support.platform import BOT, SECRET_KEY, Platform, platform_in
 

@@ -23,8 +23,8 @@ from hypothesis.stateful import (
 )
 
 from stripe_billing_router import BillingError, BillingRouter, Receipt
-from stripe_billing_router.adapters.storage_errors import StorageError
-from stripe_billing_router.operation import State
+from stripe_billing_router.core.operation import State
+from stripe_billing_router.storage.errors import StorageError
 from support.audit import Audit
 from support.go_toolchain import is_ci
 from support.mortal import DeadProcess, Moment, World

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from stripe_billing_router.adapters.codec import row_columns
-from stripe_billing_router.adapters.records import Records
 from stripe_billing_router.billing_logger import log_event
 from stripe_billing_router.cli.app import app
-from stripe_billing_router.operation import LedgerRow
+from stripe_billing_router.core.operation import LedgerRow
 from stripe_billing_router.settings import VARIABLES
+from stripe_billing_router.storage.codec import row_columns
+from stripe_billing_router.storage.records import Records
 from support.records import open_records
 
 ROOT = Path(__file__).resolve().parent.parent.parent

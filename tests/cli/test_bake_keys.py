@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from stripe_billing_router.adapters.baked_keys import read_baked_keys
+from stripe_billing_router.keys.baked import read_baked_keys
 from support.loopback import loopback_server
 from support.terminal import in_terminal
 from support.vault import FIELDS, TOKEN, VaultStub
@@ -66,7 +66,7 @@ def test_keys_of_the_environment_are_baked_and_not_shown(run: Run, file: Path) -
 def test_the_default_place_is_where_the_router_looks(
     run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stripe_billing_router.adapters.baked_keys.DEFAULT_FILE", file)
+    monkeypatch.setattr("stripe_billing_router.keys.baked.DEFAULT_FILE", file)
     result = run("bake-keys", "--from", "environment")
     assert f"Wrote {file}" in result.stdout
     assert "configure(" not in result.stdout

@@ -19,9 +19,9 @@ import pytest
 from typer.testing import Result
 
 from stripe_billing_router import cli
-from stripe_billing_router.adapters.records import Records
 from stripe_billing_router.cli.app import EXAMPLES, app
-from stripe_billing_router.operation import LedgerRow
+from stripe_billing_router.core.operation import LedgerRow
+from stripe_billing_router.storage.records import Records
 from support.planted import holds_secrets
 from support.records import row
 from support.terminal import COMMAND, in_terminal

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from stripe_billing_router.adapters.freezes import covering
-from stripe_billing_router.adapters.records import Records
 from stripe_billing_router.cli import freezes
+from stripe_billing_router.storage.freezes import covering
+from stripe_billing_router.storage.records import Records
 from support.terminal import in_terminal
 
 Run = Callable[..., Result]

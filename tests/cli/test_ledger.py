@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import Result
 
-from stripe_billing_router.adapters.records import Records
 from stripe_billing_router.cli import ledger as command
 from stripe_billing_router.cli import ledger_table
-from stripe_billing_router.operation import LedgerRow
+from stripe_billing_router.core.operation import LedgerRow
+from stripe_billing_router.storage.records import Records
 from support.records import open_records, row
 from support.terminal import in_terminal
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from stripe_billing_router.adapters.records import Records
 from stripe_billing_router.cli.operations import MEANINGS, UNSETTLED
-from stripe_billing_router.operation import Operation, Plan, State, StepRecord
-from stripe_billing_router.operation import Result as Outcome
+from stripe_billing_router.core.operation import Operation, Plan, State, StepRecord
+from stripe_billing_router.core.operation import Result as Outcome
+from stripe_billing_router.storage.records import Records
 from support.records import BOT, operation
 from support.terminal import in_terminal
 

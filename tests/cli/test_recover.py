@@ -14,7 +14,7 @@ from typer.testing import Result
 from stripe_billing_router import BillingRouter, OutcomeUnknownError
 from stripe_billing_router.cli.operations import UNSETTLED
 from stripe_billing_router.cli.recover import NEXT
-from stripe_billing_router.operation import State
+from stripe_billing_router.core.operation import State
 from stripe_billing_router.testing import StripeSandbox
 from support.terminal import in_terminal
 

@@ -11,7 +11,7 @@ import pytest
 import stripe
 
 from contract.calls import CALLS, Stripe
-from stripe_billing_router.adapters.stripe_methods import METHODS
+from stripe_billing_router.gateway.methods import METHODS
 
 # The JSON types of what the router reads, by the kind of object. `None` where it may be null.
 TEXT, NUMBER, FLAG, HASH, NULL = "str", "int", "bool", "dict", "NoneType"

@@ -26,7 +26,7 @@ from typing import Any
 import pytest
 
 import stripe_billing_router
-from stripe_billing_router.adapters.routing_file import load_routes
+from stripe_billing_router.routing.file import load_routes
 from stripe_billing_router.settings import VARIABLES
 from stripe_billing_router.testing import StripeSandbox
 from support.pages import PAGES, ROOT, Block, blocks

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from stripe_billing_router import errors
-from stripe_billing_router.models import Route
-from stripe_billing_router.operation import MONEY_ACTIONS, State
+from stripe_billing_router.core.operation import MONEY_ACTIONS, State
+from stripe_billing_router.routing.route import Route
 from stripe_billing_router.settings import VARIABLES, Settings
 from stripe_billing_router.testing import FaultPlan
 from support.pages import PAGES, ROOT, anchors, links, prose, rows

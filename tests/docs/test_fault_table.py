@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from stripe_billing_router import BillingError, BillingRouter, Receipt
-from stripe_billing_router.operation import State
+from stripe_billing_router.core.operation import State
 from support.pages import ROOT, rows
 from support.platform import BOT, SECRET_KEY, Platform, platform_in
 from support.records import now_ms

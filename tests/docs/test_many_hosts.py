@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from stripe_billing_router import BillingRouter, LedgerUnavailableError
+from stripe_billing_router.core.secret import Secret
 from stripe_billing_router.doctor import diagnose
-from stripe_billing_router.secret import Secret
 from support.pages import ROOT, blocks
 from support.platform import BOT, Platform, platform_in
 from support.postgres import Server

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stripe_billing_router.adapters.spool import Spool
 from stripe_billing_router.doctor import Status
+from stripe_billing_router.storage.spool import Spool
 from support.records import operation, row
 from support.site import Site
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from stripe_billing_router.adapters.baked_keys import write_baked_keys
-from stripe_billing_router.adapters.keys import KeySources
+from stripe_billing_router.core.secret import Secret
 from stripe_billing_router.doctor import Check, Status
 from stripe_billing_router.doctor.keys import look
 from stripe_billing_router.errors import ConfigurationError
-from stripe_billing_router.secret import Secret
+from stripe_billing_router.keys.baked import write_baked_keys
+from stripe_billing_router.keys.sources import KeySources
 from stripe_billing_router.settings import Settings
 from support.loopback import Answer, Request, loopback_server
 from support.site import PUBLIC, SECRET, Site, statuses

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from stripe_billing_router.core.operation import State
 from stripe_billing_router.doctor import Status
 from stripe_billing_router.doctor.mounts import network_file_system
-from stripe_billing_router.operation import State
 from support.records import freeze, operation, row
 from support.site import Site
 

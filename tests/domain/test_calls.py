@@ -2,8 +2,7 @@
 
 import pytest
 
-from stripe_billing_router.adapters.stripe_methods import METHODS
-from stripe_billing_router.domain.calls import (
+from stripe_billing_router.core.calls import (
     CallFailedError,
     Effect,
     Failure,
@@ -11,6 +10,7 @@ from stripe_billing_router.domain.calls import (
     Reply,
     StripeCall,
 )
+from stripe_billing_router.gateway.methods import METHODS
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))

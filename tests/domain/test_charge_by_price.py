@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from stripe_billing_router.domain.calls import CallFailedError, Failure, FailureKind, StripeCall
-from stripe_billing_router.domain.charges import charge_by_price, remove_invoice
+from stripe_billing_router.core.calls import CallFailedError, Failure, FailureKind, StripeCall
+from stripe_billing_router.core.operation import Plan, State
 from stripe_billing_router.domain.flows import UncleanError
+from stripe_billing_router.domain.operations.charge import charge_by_price, remove_invoice
 from stripe_billing_router.errors import LimitExceededError
-from stripe_billing_router.operation import Plan, State
 from support.scripted import DECLINED, FORBIDDEN, GONE, REJECTED, Answer, play
 
 PLAN = Plan(

@@ -4,13 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stripe_billing_router.domain.calls import Reply
-from stripe_billing_router.domain.clocks import (
-    ALARMING_S,
-    MISLEADING_S,
-    clock_ahead_s,
-    described,
-)
+from stripe_billing_router.core.calls import Reply
+from stripe_billing_router.gateway.skew import ALARMING_S, MISLEADING_S, clock_ahead_s, described
 
 NOON = "Mon, 23 Nov 2026 12:00:00 GMT"
 NOON_MS = 1_795_435_200_000

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from stripe_billing_router.domain.calls import Reply
+from stripe_billing_router.core.calls import Reply
+from stripe_billing_router.core.operation import MONEY_ACTIONS, Plan, Result, State
 from stripe_billing_router.domain.flows import Settlement
-from stripe_billing_router.entries import (
+from stripe_billing_router.domain.ledger_rows import (
     body_amount,
     entry,
     failure_row,
@@ -17,7 +18,6 @@ from stripe_billing_router.entries import (
     settlement_row,
 )
 from stripe_billing_router.errors import AccountMismatchError, BillingError, PaymentDeclinedError
-from stripe_billing_router.operation import MONEY_ACTIONS, Plan, Result, State
 from support.operations import OPERATION
 
 NOW_MS = 1_700_000_000_000

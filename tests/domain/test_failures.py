@@ -2,7 +2,7 @@
 
 import pytest
 
-from stripe_billing_router.domain.calls import Effect, Failure, FailureKind
+from stripe_billing_router.core.calls import Effect, Failure, FailureKind
 from stripe_billing_router.domain.failures import public_error
 from stripe_billing_router.domain.outcomes import effect_of
 from stripe_billing_router.errors import (

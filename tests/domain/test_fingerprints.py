@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stripe_billing_router.domain.plans import (
+from stripe_billing_router.domain.operations.intent import (
     Planned,
     plan_balance,
     plan_charge,

@@ -4,7 +4,8 @@ from collections.abc import Generator
 
 import pytest
 
-from stripe_billing_router.domain.calls import Reply, StripeCall
+from stripe_billing_router.core.calls import Reply, StripeCall
+from stripe_billing_router.core.operation import Plan
 from stripe_billing_router.domain.flows import (
     UncleanError,
     cleanup,
@@ -14,7 +15,6 @@ from stripe_billing_router.domain.flows import (
     identifier,
     with_tags,
 )
-from stripe_billing_router.operation import Plan
 from support.scripted import FORBIDDEN, play
 
 

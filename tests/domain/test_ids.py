@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stripe_billing_router import ids
-from stripe_billing_router.ids import (
+from stripe_billing_router.core import ids
+from stripe_billing_router.core.ids import (
     digest,
     fingerprint,
     operation_id,

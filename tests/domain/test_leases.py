@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stripe_billing_router.core.operation import Operation, State
 from stripe_billing_router.domain.leases import (
     Holder,
     blocks_a_retry,
@@ -13,7 +14,6 @@ from stripe_billing_router.domain.leases import (
     is_same_run,
     parse_holder,
 )
-from stripe_billing_router.operation import Operation, State
 from support.operations import OPERATION
 
 HERE = Holder("this-host", 100, "s1")

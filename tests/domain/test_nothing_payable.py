@@ -6,11 +6,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stripe_billing_router.domain.calls import CallFailedError, Failure, Reply, StripeCall
-from stripe_billing_router.domain.charges import charge_by_amount, charge_by_price
+from stripe_billing_router.core.calls import CallFailedError, Failure, Reply, StripeCall
+from stripe_billing_router.core.operation import Plan, State
 from stripe_billing_router.domain.flows import Settlement, UncleanError
+from stripe_billing_router.domain.operations.charge import charge_by_amount, charge_by_price
 from stripe_billing_router.errors import BillingError
-from stripe_billing_router.operation import Plan, State
 from support.scripted import DECLINED, FORBIDDEN, REJECTED
 
 AMOUNT = Plan(

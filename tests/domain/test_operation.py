@@ -3,7 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from stripe_billing_router.operation import Result
+from stripe_billing_router.core.operation import Result
 from support.operations import OPERATION
 
 RESULT = Result(

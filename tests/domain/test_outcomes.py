@@ -7,14 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stripe_billing_router.domain.calls import Effect, Failure, FailureKind
-from stripe_billing_router.domain.outcomes import (
-    effect_of,
-    is_spent,
-    may_retry,
-    retry_delay_s,
-)
-from stripe_billing_router.operation import StepRecord
+from stripe_billing_router.core.calls import Effect, Failure, FailureKind
+from stripe_billing_router.core.operation import StepRecord
+from stripe_billing_router.domain.outcomes import effect_of, is_spent, may_retry, retry_delay_s
 from support.operations import OPERATION
 
 # Stripe says so itself, or not one byte of the request has left this host.

@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from stripe_billing_router.domain.plans import (
+from stripe_billing_router.core.operation import Plan
+from stripe_billing_router.domain.operations.intent import (
     plan_balance,
     plan_charge,
     plan_checkout_session,
@@ -13,7 +14,6 @@ from stripe_billing_router.domain.plans import (
     plan_refund,
     plan_subscription,
 )
-from stripe_billing_router.domain.routing import Resolution
 from stripe_billing_router.errors import (
     InputError,
     InvalidAmountError,
@@ -21,7 +21,7 @@ from stripe_billing_router.errors import (
     InvalidIdentifierError,
     RouteKeyOverrideError,
 )
-from stripe_billing_router.operation import Plan
+from stripe_billing_router.routing.table import Resolution
 from support.routes import BOT, FULL, LEAST, NO_ARGUMENTS, resolved
 
 

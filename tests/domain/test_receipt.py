@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stripe_billing_router.receipt import Receipt
+from stripe_billing_router.core.receipt import Receipt
 
 SECRET = "pi_1_secret_Hidden9"
 BODY: dict[str, Any] = {

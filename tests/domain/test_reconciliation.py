@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from stripe_billing_router.domain.calls import CallFailedError, FailureKind, StripeCall
+from stripe_billing_router.core.calls import CallFailedError, FailureKind, StripeCall
+from stripe_billing_router.core.operation import Operation, Plan, State
 from stripe_billing_router.domain.flows import Settlement
-from stripe_billing_router.domain.reconciliation import (
+from stripe_billing_router.domain.operations.table import (
     attempt_of,
     find_earlier,
     is_half_built,
     reconcile,
 )
-from stripe_billing_router.operation import Operation, Plan, State
 from support.operations import OPERATION
 from support.scripted import FORBIDDEN, GONE, Answer, play
 

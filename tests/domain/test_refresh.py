@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from stripe_billing_router.domain.calls import Reply, StripeCall
-from stripe_billing_router.domain.refresh import refresh_call, refreshed
-from stripe_billing_router.operation import Operation, State
+from stripe_billing_router.core.calls import Reply, StripeCall
+from stripe_billing_router.core.operation import Operation, State
+from stripe_billing_router.domain.objects.table import refresh_call, refreshed
 from support.operations import open_operation
 
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stripe_billing_router.domain.calls import CallFailedError, StripeCall
-from stripe_billing_router.domain.refunds import payment_of, refund_payment
+from stripe_billing_router.core.calls import CallFailedError, StripeCall
+from stripe_billing_router.core.operation import Plan, State
+from stripe_billing_router.domain.operations.refund import payment_of, refund_payment
 from stripe_billing_router.errors import InputError, InvalidAmountError
-from stripe_billing_router.operation import Plan, State
 from support.scripted import DECLINED, GONE, Answer, play
 
 PLAN = Plan(action="refund", kind="refund", bot_id="finance:bot", payment_id="pi_1")

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from stripe_billing_router.core.operation import Operation, State
 from stripe_billing_router.domain import refusals
 from stripe_billing_router.errors import (
     BillingError,
@@ -15,7 +16,6 @@ from stripe_billing_router.errors import (
     OperationRolledBackError,
     RequestRejectedError,
 )
-from stripe_billing_router.operation import Operation, State
 from support.operations import OPERATION
 
 WANTED = replace(OPERATION, fingerprint="b" * 64, request_fingerprint="c" * 64)

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from stripe_billing_router.domain.calls import (
+from stripe_billing_router.core.calls import (
     CallFailedError,
     Failure,
     FailureKind,
     Reply,
     StripeCall,
 )
+from stripe_billing_router.core.operation import Plan, State, StepRecord
 from stripe_billing_router.domain.flows import Settlement
-from stripe_billing_router.operation import Plan, State, StepRecord
-from stripe_billing_router.run import (
+from stripe_billing_router.engine.run import (
     FLOWS,
     Run,
     failed,

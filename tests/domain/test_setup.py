@@ -5,15 +5,15 @@ from typing import Any, ClassVar
 
 import pytest
 
-from stripe_billing_router.domain.calls import CallFailedError, StripeCall
+from stripe_billing_router.core.calls import CallFailedError, StripeCall
+from stripe_billing_router.core.operation import Plan, State
 from stripe_billing_router.domain.flows import UncleanError
-from stripe_billing_router.domain.setup import (
+from stripe_billing_router.domain.operations.subscription import (
     create_checkout_session,
     create_customer,
     create_subscription,
     read_balance,
 )
-from stripe_billing_router.operation import Plan, State
 from support.scripted import DECLINED, FORBIDDEN, play
 
 TAGS = {"sbr_operation": "op_1"}

@@ -2,10 +2,10 @@
 
 import pytest
 
-from stripe_billing_router.domain.keys import check_public_key, check_secret_key, fingerprint
-from stripe_billing_router.domain.routing import RoutingTable
+from stripe_billing_router.core.secret import Secret
 from stripe_billing_router.errors import InvalidKeyError, UnknownRouteError
-from stripe_billing_router.secret import Secret
+from stripe_billing_router.keys.formats import check_public_key, check_secret_key, fingerprint
+from stripe_billing_router.routing.table import RoutingTable
 from support.routes import LEAST
 
 BODY = "fake51HiddenPart"

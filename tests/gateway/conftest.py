@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from stripe_billing_router.adapters.stripe_gateway import StripeGateway
-from stripe_billing_router.secret import Secret
+from stripe_billing_router.core.secret import Secret
+from stripe_billing_router.gateway.gateway import StripeGateway
 from support.loopback import Answer, LoopbackServer, loopback_server
 from support.payments import INTENT, PLANTED_KEY
 

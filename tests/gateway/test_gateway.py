@@ -18,10 +18,10 @@ import stripe
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stripe_billing_router.adapters.stripe_gateway import API_VERSION, StripeGateway
-from stripe_billing_router.adapters.stripe_methods import RESERVED_PARAMS
-from stripe_billing_router.domain.calls import CallFailedError, Failure, FailureKind, StripeCall
-from stripe_billing_router.secret import Secret
+from stripe_billing_router.core.calls import CallFailedError, Failure, FailureKind, StripeCall
+from stripe_billing_router.core.secret import Secret
+from stripe_billing_router.gateway.gateway import API_VERSION, StripeGateway
+from stripe_billing_router.gateway.methods import RESERVED_PARAMS
 from support.loopback import Answer, LoopbackServer, Request
 from support.payments import CREATE, INTENT, PLANTED_KEY
 
@@ -247,9 +247,9 @@ def test_a_client_from_outside_is_not_closed() -> None:
 
 WRITING = """
 import sys
-from stripe_billing_router.adapters.stripe_gateway import StripeGateway
-from stripe_billing_router.domain.calls import StripeCall
-from stripe_billing_router.secret import Secret
+from stripe_billing_router.gateway.gateway import StripeGateway
+from stripe_billing_router.core.calls import StripeCall
+from stripe_billing_router.core.secret import Secret
 gateway = StripeGateway(Secret("sk_live_fakeKey"), api_base=sys.argv[1])
 for number in range(2):
     call = StripeCall("create", "payment_intents.create", {"amount": 1})

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 import stripe
 
-from stripe_billing_router.adapters.stripe_gateway import StripeGateway
-from stripe_billing_router.adapters.stripe_methods import METHODS, RESERVED_PARAMS
-from stripe_billing_router.domain.calls import CallFailedError, FailureKind, StripeCall
-from stripe_billing_router.secret import Secret
+from stripe_billing_router.core.calls import CallFailedError, FailureKind, StripeCall
+from stripe_billing_router.core.secret import Secret
+from stripe_billing_router.gateway.gateway import StripeGateway
+from stripe_billing_router.gateway.methods import METHODS, RESERVED_PARAMS
 
 # Nested, listed, boolean and metadata parameters: whatever a flow sends has one of these forms.
 PARAMS: dict[str, Any] = {

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import stripe
 
-from stripe_billing_router.adapters.stripe_gateway import StripeGateway
-from stripe_billing_router.domain.calls import CallFailedError, Effect
+from stripe_billing_router.core.calls import CallFailedError, Effect
+from stripe_billing_router.core.secret import Secret
 from stripe_billing_router.domain.failures import public_error
 from stripe_billing_router.errors import BillingError
-from stripe_billing_router.secret import Secret
+from stripe_billing_router.gateway.gateway import StripeGateway
 from support.loopback import Answer, LoopbackServer
 from support.payments import CREATE, INTENT, PLANTED_KEY
 
@@ -104,9 +104,9 @@ def test_a_client_that_raises_with_the_key_in_its_frames_shows_nothing(
 
 CALLING = """
 import logging, sys
-from stripe_billing_router.adapters.stripe_gateway import StripeGateway
-from stripe_billing_router.domain.calls import CallFailedError, StripeCall
-from stripe_billing_router.secret import Secret
+from stripe_billing_router.gateway.gateway import StripeGateway
+from stripe_billing_router.core.calls import CallFailedError, StripeCall
+from stripe_billing_router.core.secret import Secret
 logging.basicConfig(level=logging.DEBUG)
 gateway = StripeGateway(Secret(sys.stdin.read()), api_base=sys.argv[1])
 for number in range(2):

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import stripe
 
-from stripe_billing_router.adapters.stripe_errors import failure_of
-from stripe_billing_router.adapters.stripe_gateway import StripeGateway
-from stripe_billing_router.domain.calls import CallFailedError, Failure, FailureKind
-from stripe_billing_router.secret import Secret
+from stripe_billing_router.core.calls import CallFailedError, Failure, FailureKind
+from stripe_billing_router.core.secret import Secret
+from stripe_billing_router.gateway.errors import failure_of
+from stripe_billing_router.gateway.gateway import StripeGateway
 from support.loopback import Answer, LoopbackServer
 from support.payments import CREATE, PLANTED_KEY
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import stripe
 
-from stripe_billing_router.adapters import stripe_transport
-from stripe_billing_router.adapters.stripe_transport import PooledTransport
+from stripe_billing_router.gateway import transport as stripe_transport
+from stripe_billing_router.gateway.transport import PooledTransport
 from support.loopback import Answer, LoopbackServer, loopback_server
 
 KEY = "sk_live_fakeTransportKey"
@@ -238,7 +238,7 @@ def test_after_close_it_opens_new_connections(
 
 FORKING = """
 import os, sys
-from stripe_billing_router.adapters.stripe_transport import PooledTransport
+from stripe_billing_router.gateway.transport import PooledTransport
 transport = PooledTransport()
 url = sys.argv[1] + "/v1/x"
 transport.request("post", url, {}, "who=parent")

@@ -16,7 +16,7 @@ from stripe_billing_router import (
     PaymentDeclinedError,
     RequestRejectedError,
 )
-from stripe_billing_router.operation import State
+from stripe_billing_router.core.operation import State
 from support.platform import BOT, OTHER_BOT, Platform, raw
 
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from stripe_billing_router import BillingRouter, ConfigurationError, OutcomeUnknownError
-from stripe_billing_router.operation import State
+from stripe_billing_router.core.operation import State
 from stripe_billing_router.testing import SandboxResponse, StripeSandbox
 from stripe_billing_router.testing.http_client import http_client_for
 from support.platform import BOT, Platform

@@ -13,7 +13,7 @@ from stripe_billing_router import (
     OutcomeUnknownError,
     PaymentDeclinedError,
 )
-from stripe_billing_router.operation import State
+from stripe_billing_router.core.operation import State
 from support.platform import BOT, Platform
 
 AWAY = "postgresql://nobody@127.0.0.1:9/none"

@@ -18,8 +18,8 @@ from stripe_billing_router import (
     RequestRejectedError,
     StripeUnavailableError,
 )
-from stripe_billing_router.known_objects import KnownObjects
-from stripe_billing_router.operation import State
+from stripe_billing_router.core.operation import State
+from stripe_billing_router.engine.customer_cache import KnownObjects
 from support.platform import BOT, OTHER_BOT, Platform
 
 

@@ -15,8 +15,8 @@ from stripe_billing_router import (
     RollbackReport,
     StripeUnavailableError,
 )
-from stripe_billing_router.operation import State
-from stripe_billing_router.rollback_manager import RollbackManager
+from stripe_billing_router.core.operation import State
+from stripe_billing_router.engine.rollback import RollbackManager
 from support.platform import BOT, OTHER_BOT, SECRET_KEY, Platform, raw
 
 FOREIGN = "acct_foreign1"

@@ -21,7 +21,7 @@ from stripe_billing_router import (
     Receipt,
     billing_logger,
 )
-from stripe_billing_router.operation import State
+from stripe_billing_router.core.operation import State
 from stripe_billing_router.testing import StripeSandbox
 from support.platform import BOT, SECRET_KEY, Platform, platform_in, raw
 

@@ -11,8 +11,8 @@ from stripe_billing_router import (
     OperationRolledBackError,
     OutcomeUnknownError,
 )
-from stripe_billing_router.operation import Operation, State
-from stripe_billing_router.rollback_manager import RollbackManager
+from stripe_billing_router.core.operation import Operation, State
+from stripe_billing_router.engine.rollback import RollbackManager
 from support.platform import BOT, OTHER_BOT, Platform
 
 

@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from stripe_billing_router import keyring as keyring_module
-from stripe_billing_router.adapters import vault as vault_adapter
+from stripe_billing_router.core.operation import State
 from stripe_billing_router.errors import (
     BillingError,
     ConfigurationError,
@@ -24,7 +23,8 @@ from stripe_billing_router.errors import (
     MissingKeyError,
     StripeUnavailableError,
 )
-from stripe_billing_router.operation import State
+from stripe_billing_router.keys import keyring as keyring_module
+from stripe_billing_router.keys import vault as vault_adapter
 from support.loopback import Answer, LoopbackServer, loopback_server
 from support.platform import BOT, OTHER_BOT, Platform, platform_in
 from support.vault import TOKEN, VaultStub, error

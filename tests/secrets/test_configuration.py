@@ -18,17 +18,13 @@ from typing import Any
 import pytest
 
 from stripe_billing_router import BillingError, BillingRouter, Settings, configure, reset
-from stripe_billing_router.adapters.alerts import Alerts
-from stripe_billing_router.adapters.baked_keys import read_baked_keys, write_baked_keys
-from stripe_billing_router.adapters.keys import KeySources
-from stripe_billing_router.adapters.stripe_gateway import StripeGateway
-from stripe_billing_router.adapters.vault import (
-    Vault,
-    VaultRefusedError,
-    VaultUnreachableError,
-)
-from stripe_billing_router.domain.calls import CallFailedError
-from stripe_billing_router.secret import Secret
+from stripe_billing_router.alerts import Alerts
+from stripe_billing_router.core.calls import CallFailedError
+from stripe_billing_router.core.secret import Secret
+from stripe_billing_router.gateway.gateway import StripeGateway
+from stripe_billing_router.keys.baked import read_baked_keys, write_baked_keys
+from stripe_billing_router.keys.sources import KeySources
+from stripe_billing_router.keys.vault import Vault, VaultRefusedError, VaultUnreachableError
 from support.loopback import Answer, loopback_server
 from support.nobody import (
     ALERT_URL,

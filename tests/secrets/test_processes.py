@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from stripe_billing_router.adapters.baked_keys import write_baked_keys
-from stripe_billing_router.secret import Secret
+from stripe_billing_router.core.secret import Secret
+from stripe_billing_router.keys.baked import write_baked_keys
 from stripe_billing_router.testing import StripeSandbox
 from stripe_billing_router.testing.server import SandboxServer
 from support.loopback import Answer, LoopbackServer, loopback_server

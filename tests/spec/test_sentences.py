@@ -18,8 +18,8 @@ from stripe_billing_router import (
     UnsupportedCategoryError,
     UnsupportedDomainError,
 )
-from stripe_billing_router.adapters.stripe_methods import METHODS
-from stripe_billing_router.rollback_manager import RollbackManager
+from stripe_billing_router.engine.rollback import RollbackManager
+from stripe_billing_router.gateway.methods import METHODS
 from stripe_billing_router.testing import StripeSandbox
 
 BOT = "finance:finance_router_bot"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stripe_billing_router.adapters.records import Records
+from stripe_billing_router.storage.records import Records
 from support.records import Events, open_records
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stripe_billing_router.adapters.bot_ids import matches, spellings
+from stripe_billing_router.core.bot_ids import matches, spellings
 
 
 @pytest.mark.parametrize(

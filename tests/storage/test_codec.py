@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stripe_billing_router import ConfigurationError
-from stripe_billing_router.adapters import codec
-from stripe_billing_router.operation import (
+from stripe_billing_router.core.operation import (
     Freeze,
     LedgerRow,
     Operation,
@@ -19,6 +18,7 @@ from stripe_billing_router.operation import (
     StepRecord,
 )
 from stripe_billing_router.redaction import strip_secrets
+from stripe_billing_router.storage import codec
 from support.records import operation, row
 
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)

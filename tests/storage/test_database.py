@@ -17,13 +17,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from stripe_billing_router import ConfigurationError, LedgerUnavailableError
-from stripe_billing_router.adapters import schema
-from stripe_billing_router.adapters.database import Connection, Database
-from stripe_billing_router.adapters.records import Records
-from stripe_billing_router.adapters.storage_errors import (
-    DatabaseAwayError,
-    DatabaseRefusedError,
-)
+from stripe_billing_router.storage import schema
+from stripe_billing_router.storage.database import Connection, Database
+from stripe_billing_router.storage.errors import DatabaseAwayError, DatabaseRefusedError
+from stripe_billing_router.storage.records import Records
 from support.postgres import Server
 from support.records import begin_each, freeze, open_records, operation, row
 

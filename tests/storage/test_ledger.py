@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from stripe_billing_router import InputError
-from stripe_billing_router.adapters import ledger_reader
-from stripe_billing_router.adapters.records import Records
+from stripe_billing_router.storage import ledger_reader
+from stripe_billing_router.storage.records import Records
 from support.records import BOT, operation, row
 
 

@@ -14,12 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from stripe_billing_router import BotFrozenError, LedgerUnavailableError
-from stripe_billing_router.adapters.records import Records
-from stripe_billing_router.adapters.storage_errors import (
-    DuplicateIntentError,
-    StaleOperationError,
-)
-from stripe_billing_router.operation import Operation, Result, State
+from stripe_billing_router.core.operation import Operation, Result, State
+from stripe_billing_router.storage.errors import DuplicateIntentError, StaleOperationError
+from stripe_billing_router.storage.records import Records
 from support.postgres import Server
 from support.records import begin_each, freeze, open_records, operation, row
 

@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 
 from stripe_billing_router import BotFrozenError, LedgerUnavailableError
-from stripe_billing_router.adapters.outage import Outage
-from stripe_billing_router.adapters.records import Records
-from stripe_billing_router.adapters.storage_errors import (
+from stripe_billing_router.core.operation import State
+from stripe_billing_router.storage.errors import (
     DatabaseAwayError,
     DuplicateIntentError,
     RecordsLostError,
     StaleOperationError,
 )
-from stripe_billing_router.operation import State
+from stripe_billing_router.storage.outage import Outage
+from stripe_billing_router.storage.records import Records
 from support.go_toolchain import is_ci
 from support.postgres import PostgresUnavailableError, Server, running_postgres
 from support.records import Events, freeze, open_records, operation, row
@@ -302,7 +302,7 @@ DISK_FULL = """
 import resource, sys
 from pathlib import Path
 from stripe_billing_router import LedgerUnavailableError
-from stripe_billing_router.adapters.storage_errors import RecordsLostError
+from stripe_billing_router.storage.errors import RecordsLostError
 from support.records import Events, open_records, operation, row
 events = Events()
 records = open_records(sys.argv[1], Path(sys.argv[2]), on_event=events)

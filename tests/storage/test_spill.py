@@ -17,12 +17,12 @@ import pytest
 import sqlalchemy as sa
 
 from stripe_billing_router import ConfigurationError
-from stripe_billing_router.adapters import codec
-from stripe_billing_router.adapters.drain import BATCH_LINES, is_further
-from stripe_billing_router.adapters.jsonl import JsonLines
-from stripe_billing_router.adapters.records import Records
-from stripe_billing_router.adapters.spool import Spool
-from stripe_billing_router.operation import Operation, State
+from stripe_billing_router.core.operation import Operation, State
+from stripe_billing_router.storage import codec
+from stripe_billing_router.storage.jsonl import JsonLines
+from stripe_billing_router.storage.records import Records
+from stripe_billing_router.storage.replay import BATCH_LINES, is_further
+from stripe_billing_router.storage.spool import Spool
 from support.records import (
     Events,
     drain_and_be_killed,

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from stripe_billing_router import BillingRouter, OutcomeUnknownError, Receipt
-from stripe_billing_router.operation import Operation, State
+from stripe_billing_router.core.operation import Operation, State
 from stripe_billing_router.testing import SandboxResponse, StripeSandbox
 from stripe_billing_router.testing.http_client import http_client_for
 from support.platform import BOT, Platform

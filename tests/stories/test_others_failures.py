@@ -25,7 +25,7 @@ from stripe_billing_router import (
     RateLimitedError,
     RoutingConfigError,
 )
-from stripe_billing_router.money import to_minor
+from stripe_billing_router.core.money import to_minor
 from support.platform import BOT, OTHER_BOT, SECRET_KEY, Platform, raw
 
 SOURCES = Path(stripe_billing_router.__file__).parent

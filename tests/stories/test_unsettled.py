@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 import pytest
 
 from stripe_billing_router import BillingError, OperationInProgressError, OutcomeUnknownError
-from stripe_billing_router.ids import step_key
-from stripe_billing_router.operation import State
+from stripe_billing_router.core.ids import step_key
+from stripe_billing_router.core.operation import State
 from stripe_billing_router.testing import SandboxResponse
 from stripe_billing_router.testing.http_client import http_client_for
 from support.platform import BOT, SECRET_KEY, Platform

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stripe_billing_router.money import to_minor
-from stripe_billing_router.operation import MONEY_ACTIONS, LedgerRow, Operation, State
+from stripe_billing_router.core.money import to_minor
+from stripe_billing_router.core.operation import MONEY_ACTIONS, LedgerRow, Operation, State
 from stripe_billing_router.testing import Effect
 
 TAG = "sbr_operation"

@@ -13,9 +13,9 @@ from unittest.mock import patch
 
 from stripe_billing_router import BillingRouter
 from stripe_billing_router import router as router_module
-from stripe_billing_router.adapters.records import Records
-from stripe_billing_router.adapters.storage_errors import DatabaseAwayError
 from stripe_billing_router.domain.leases import Holder
+from stripe_billing_router.storage.errors import DatabaseAwayError
+from stripe_billing_router.storage.records import Records
 from stripe_billing_router.testing import SandboxResponse, StripeSandbox
 from stripe_billing_router.testing.http_client import http_client_for
 from support.platform import PUBLIC_KEY, ROUTES, SECRET_KEY

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from stripe_billing_router.operation import Operation, Plan, Result, State
+from stripe_billing_router.core.operation import Operation, Plan, Result, State
 
 OPERATION = Operation(
     operation_id="op_1",

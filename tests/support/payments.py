@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stripe_billing_router.domain.calls import StripeCall
+from stripe_billing_router.core.calls import StripeCall
 
 # It looks like a live key, and is planted to be looked for in all that is shown.
 PLANTED_KEY = "sk_live_fake51PlantedKeyThatNobodyMaySee"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stripe_billing_router import BillingRouter
-from stripe_billing_router.operation import LedgerRow, Operation, State
+from stripe_billing_router.core.operation import LedgerRow, Operation, State
 from stripe_billing_router.testing import RequestRecord, StripeSandbox
 
 BOT = "finance:finance_router_bot"

@@ -13,9 +13,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from stripe_billing_router import ids
-from stripe_billing_router.adapters.records import Records
-from stripe_billing_router.operation import Freeze, LedgerRow, Operation, Plan, State, StepRecord
+from stripe_billing_router.core import ids
+from stripe_billing_router.core.operation import (
+    Freeze,
+    LedgerRow,
+    Operation,
+    Plan,
+    State,
+    StepRecord,
+)
+from stripe_billing_router.storage.records import Records
 
 BOT = "stripe:finance:finance_router_bot"
 ACCOUNT = "acct_1Master000000000"

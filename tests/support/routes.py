@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from stripe_billing_router.domain.routing import Resolution, RoutingTable
+from stripe_billing_router.routing.table import Resolution, RoutingTable
 
 BOT = "finance:bot"
 LEAST: dict[str, Any] = {

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from typing import Any, TypeVar
 
-from stripe_billing_router.domain.calls import (
+from stripe_billing_router.core.calls import (
     CallFailedError,
     Failure,
     FailureKind,

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stripe_billing_router.adapters.records import Records
 from stripe_billing_router.doctor import Check, Diagnosis, Status, diagnose
 from stripe_billing_router.settings import Settings
+from stripe_billing_router.storage.records import Records
 from stripe_billing_router.testing import StripeSandbox
 from support.records import open_records
 

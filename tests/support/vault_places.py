@@ -11,8 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-from stripe_billing_router.adapters.vault import Vault as Adapter
-from stripe_billing_router.adapters.vault import VaultRefusedError, VaultUnreachableError
+from stripe_billing_router.keys.vault import Vault as Adapter
+from stripe_billing_router.keys.vault import VaultRefusedError, VaultUnreachableError
 from stripe_billing_router.settings import Settings
 from support.go_toolchain import ROOT
 from support.vault_server import Vault

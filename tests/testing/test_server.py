@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import stripe
 
-from stripe_billing_router.adapters.stripe_transport import PooledTransport
+from stripe_billing_router.gateway.transport import PooledTransport
 from stripe_billing_router.testing import ControlError, RemoteSandbox, StripeSandbox
 from stripe_billing_router.testing.server import SandboxServer
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from stripe_billing_router.adapters import alerts as alerts_adapter
-from stripe_billing_router.adapters.alerts import Alerts
+from stripe_billing_router import alerts as alerts_adapter
+from stripe_billing_router.alerts import Alerts
+from stripe_billing_router.core.secret import Secret
 from stripe_billing_router.errors import ConfigurationError
-from stripe_billing_router.secret import Secret
 
 KEY = "sk_live_fakePlantedInAlert"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stripe_billing_router.domain.identifiers import (
+from stripe_billing_router.core.identifiers import (
     BotId,
     check_id,
     check_idempotency_key,

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stripe_billing_router.domain.keys import (
+from stripe_billing_router.core.secret import Secret
+from stripe_billing_router.errors import InvalidKeyError, MasterAccountError
+from stripe_billing_router.keys.formats import (
     check_master_account_id,
     check_public_key,
     check_secret_key,
@@ -14,8 +16,6 @@ from stripe_billing_router.domain.keys import (
     hint,
     one_master_account,
 )
-from stripe_billing_router.errors import InvalidKeyError, MasterAccountError
-from stripe_billing_router.secret import Secret
 
 BODY = "fake51HxABCDEFsecretpart"
 

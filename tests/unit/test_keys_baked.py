@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stripe_billing_router.adapters import baked_keys
-from stripe_billing_router.adapters.baked_keys import read_baked_keys, write_baked_keys
+from stripe_billing_router.core.secret import Secret
 from stripe_billing_router.errors import ConfigurationError, InvalidKeyError
-from stripe_billing_router.secret import Secret
+from stripe_billing_router.keys import baked as baked_keys
+from stripe_billing_router.keys.baked import read_baked_keys, write_baked_keys
 
 SECRET = "sk_live_fakeBakedSecret"
 PUBLIC = "pk_live_fakeBakedPublic"

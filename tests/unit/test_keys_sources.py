@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from stripe_billing_router.adapters.baked_keys import write_baked_keys
-from stripe_billing_router.adapters.keys import Keys, KeySources
+from stripe_billing_router.core.secret import Secret
 from stripe_billing_router.errors import (
     BillingError,
     InvalidKeyError,
     MasterAccountError,
     MissingKeyError,
 )
-from stripe_billing_router.secret import Secret
+from stripe_billing_router.keys.baked import write_baked_keys
+from stripe_billing_router.keys.sources import Keys, KeySources
 from stripe_billing_router.settings import VARIABLES, Settings
 
 ENVIRONMENT = {

@@ -14,8 +14,6 @@ from typing import Any
 
 import pytest
 
-from stripe_billing_router.adapters import vault as vault_adapter
-from stripe_billing_router.adapters.keys import Keys, KeySources
 from stripe_billing_router.errors import (
     BillingError,
     ConfigurationError,
@@ -23,6 +21,8 @@ from stripe_billing_router.errors import (
     MasterAccountError,
     MissingKeyError,
 )
+from stripe_billing_router.keys import vault as vault_adapter
+from stripe_billing_router.keys.sources import Keys, KeySources
 from stripe_billing_router.settings import Settings
 from support.loopback import Answer, LoopbackServer, loopback_server
 from support.vault import FIELDS, TOKEN, VaultStub, error
@@ -73,7 +73,7 @@ def refused(vault: LoopbackServer | str, **values: Any) -> BillingError:
     with pytest.raises(ConfigurationError) as caught:
         resolve(vault, **{**BESIDE, "master_account_id": "acct_vault", **values})
     told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-    ours = [frame.locals for frame in told.stack if "/adapters/" in frame.filename]
+    ours = [frame.locals for frame in told.stack if "/keys/" in frame.filename]
     assert ours
     shown = f"{caught.value} {caught.value!r} {vars(caught.value)} {ours}"
     assert [planted for planted in PLANTED if planted in shown] == []

@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stripe_billing_router.errors import BillingError, InvalidAmountError, InvalidCurrencyError
-from stripe_billing_router.money import (
+from stripe_billing_router.core.money import (
     CURRENCIES,
     MAX_AMOUNT_MINOR,
     decimal_amount,
@@ -22,6 +21,7 @@ from stripe_billing_router.money import (
     to_major,
     to_minor,
 )
+from stripe_billing_router.errors import BillingError, InvalidAmountError, InvalidCurrencyError
 from support.names import case
 
 # What Stripe reads as one major unit, where it is not 100.

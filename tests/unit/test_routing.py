@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stripe_billing_router.domain.routing import Resolution, RouteKey, RoutingTable
 from stripe_billing_router.errors import (
     InvalidBotIdError,
     InvalidCurrencyError,
@@ -18,7 +17,8 @@ from stripe_billing_router.errors import (
     UnsupportedCategoryError,
     UnsupportedDomainError,
 )
-from stripe_billing_router.models import Route
+from stripe_billing_router.routing.route import Route
+from stripe_billing_router.routing.table import Resolution, RouteKey, RoutingTable
 
 BASE = {
     "product_id": "prod_finance_router",

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from stripe_billing_router.domain.routing import RouteKey, RoutingTable
 from stripe_billing_router.errors import RoutingError, UnknownRouteError
-from stripe_billing_router.models import Route
+from stripe_billing_router.routing.route import Route
+from stripe_billing_router.routing.table import RouteKey, RoutingTable
 
 
 def whole(number: int) -> dict[str, str]:

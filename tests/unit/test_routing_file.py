@@ -10,14 +10,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stripe_billing_router.adapters import routing_file
-from stripe_billing_router.adapters.routing_file import load_routes
 from stripe_billing_router.errors import (
     ConfigurationError,
     RouteKeyOverrideError,
     RoutingConfigError,
 )
-from stripe_billing_router.models import Route
+from stripe_billing_router.routing import file as routing_file
+from stripe_billing_router.routing.file import load_routes
+from stripe_billing_router.routing.route import Route
 
 SHIPPED = Path(__file__).parents[2] / "config" / "stripe_billing_router.yaml"
 # Five levels down, so that a test adds its own lines as the fields of one route.

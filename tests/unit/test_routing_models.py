@@ -13,7 +13,7 @@ from stripe_billing_router.errors import (
     RouteKeyOverrideError,
     RoutingConfigError,
 )
-from stripe_billing_router.models import (
+from stripe_billing_router.routing.route import (
     Metadata,
     OverrideRule,
     Route,

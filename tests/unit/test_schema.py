@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from stripe_billing_router.adapters.routing_file import load_routes
 from stripe_billing_router.errors import BillingError
+from stripe_billing_router.routing.file import load_routes
 
 # The script is no module of a package; it is found by pytest's `pythonpath`.
 generate_schema: Any = importlib.import_module("generate_schema")

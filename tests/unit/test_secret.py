@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stripe_billing_router.secret import Secret
+from stripe_billing_router.core.secret import Secret
 
 TEXT = "sk_live_fakeSecretText1234"
 

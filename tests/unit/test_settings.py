@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stripe_billing_router.core.secret import Secret
 from stripe_billing_router.errors import ConfigurationError
-from stripe_billing_router.secret import Secret
 from stripe_billing_router.settings import STRIPE_API, VARIABLES, Settings, is_loopback
 
 KEY = "sk_live_fakeSettingsKey123"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from stripe_billing_router.adapters import vault as vault_adapter
-from stripe_billing_router.adapters import vault_login
-from stripe_billing_router.adapters.vault import Vault, VaultRefusedError, VaultUnreachableError
+from stripe_billing_router.keys import vault as vault_adapter
+from stripe_billing_router.keys import vault_login
+from stripe_billing_router.keys.vault import Vault, VaultRefusedError, VaultUnreachableError
 from stripe_billing_router.settings import Settings
 from support.loopback import Answer, LoopbackServer, loopback_server
 from support.vault import FIELDS, TOKEN, VaultStub, error

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from stripe_billing_router.adapters import vault as vault_adapter
-from stripe_billing_router.adapters.keys import KeySources
 from stripe_billing_router.errors import ConfigurationError, MissingKeyError
+from stripe_billing_router.keys import vault as vault_adapter
+from stripe_billing_router.keys.sources import KeySources
 from support.loopback import Answer, LoopbackServer, loopback_server
 from support.vault_cluster import Node, active_and_standby
 from support.vault_places import FIELDS, Place, outage, revealed

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stripe_billing_router.adapters.keys import KeySources
+from stripe_billing_router.keys.sources import KeySources
 from stripe_billing_router.settings import Settings
 from support.pages import ROOT, blocks
 from support.planted import holds_secrets

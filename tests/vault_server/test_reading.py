@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from stripe_billing_router.adapters.keys import Keys, KeySources
 from stripe_billing_router.errors import (
     ConfigurationError,
     InvalidKeyError,
     MasterAccountError,
     MissingKeyError,
 )
+from stripe_billing_router.keys.sources import Keys, KeySources
 from support.vault_places import FIELDS, Place, a_place, refusal, revealed
 from support.vault_server import OwnVault, Vault
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stripe_billing_router import keyring
 from stripe_billing_router.errors import ConfigurationError
+from stripe_billing_router.keys import keyring
 from stripe_billing_router.settings import VARIABLES
 from support.fleet import SECRET, Fleet, fleet_in, until
 from support.platform import BOT

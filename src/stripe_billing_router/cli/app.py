@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ..adapters.storage_errors import StorageError
 from ..errors import BillingError
 from ..redaction import redact
+from ..storage.errors import StorageError
 from . import bake_keys, doctor, freezes, guard, ledger, operations, recover, routes
 from .output import complain
 

@@ -19,10 +19,10 @@ from ..errors import BillingError, ConfigurationError, RoutingConfigError
 from .output import safe, say
 
 if TYPE_CHECKING:
-    from ..adapters.database import Database
-    from ..adapters.records import Records
     from ..router import BillingRouter
     from ..settings import Settings
+    from ..storage.database import Database
+    from ..storage.records import Records
 
 # A routing file may not be empty; no bot can have this name.
 _NO_BOT = (
@@ -46,7 +46,7 @@ def load_settings(**overrides: Any) -> Settings:
 @contextmanager
 def open_records() -> Iterator[Records]:
     """Open the database that the settings name; close it at the end."""
-    from ..adapters.records import Records  # noqa: PLC0415 - Brings SQLAlchemy with it.
+    from ..storage.records import Records  # noqa: PLC0415 - Brings SQLAlchemy with it.
 
     settings = load_settings()
     expect_database(settings)
@@ -126,7 +126,7 @@ def database_name(settings: Settings) -> str:
 
 
 def _database(settings: Settings) -> Database:
-    from ..adapters.database import Database  # noqa: PLC0415 - Brings SQLAlchemy with it.
+    from ..storage.database import Database  # noqa: PLC0415 - Brings SQLAlchemy with it.
 
     return Database(settings.database_url)
 

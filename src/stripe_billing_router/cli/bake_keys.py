@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..core.secret import Secret
 from ..errors import ConfigurationError, InvalidKeyError, MissingKeyError
-from ..secret import Secret
 from .backend import load_settings
 from .output import facts, heading, say
 
@@ -67,8 +67,8 @@ def bake_keys(
     only, and is refused where git would see it. The keys are checked for their form; Stripe is not
     asked.
     """
-    from ..adapters.baked_keys import DEFAULT_FILE, write_baked_keys  # noqa: PLC0415 - For --help.
-    from ..domain.keys import check_public_key, check_secret_key, hint  # noqa: PLC0415 - As above.
+    from ..keys.baked import DEFAULT_FILE, write_baked_keys  # noqa: PLC0415 - For --help.
+    from ..keys.formats import check_public_key, check_secret_key, hint  # noqa: PLC0415 - As above.
 
     path = (output or DEFAULT_FILE).absolute()
     _expect_replaceable(path)
@@ -129,7 +129,7 @@ def _present(secret: Secret | None, name: str, found: _Found) -> Secret:
 
 def _master_account(found: _Found, settings: Settings) -> str:
     """Return the one account that the source and STRIPE_MASTER_ACCOUNT_ID name."""
-    from ..domain.keys import one_master_account  # noqa: PLC0415 - For --help.
+    from ..keys.formats import one_master_account  # noqa: PLC0415 - For --help.
 
     named = {"STRIPE_MASTER_ACCOUNT_ID": settings.master_account_id, found.source: found.account}
     return one_master_account(named)
@@ -138,11 +138,7 @@ def _master_account(found: _Found, settings: Settings) -> str:
 def _from_vault(settings: Settings) -> _Found:
     if settings.vault_addr is None:
         raise MissingKeyError("Vault is not set up: set VAULT_ADDR and a login.")
-    from ..adapters.vault import (  # noqa: PLC0415 - hvac is slow to import.
-        Vault,
-        VaultRefusedError,
-        VaultUnreachableError,
-    )
+    from ..keys.vault import Vault, VaultRefusedError, VaultUnreachableError  # noqa: PLC0415 - hvac is slow to import.
 
     vault = Vault(settings)
     fields: dict[str, Any] = {}

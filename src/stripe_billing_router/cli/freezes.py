@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from ..adapters.bot_ids import matches, spellings
+from ..core.bot_ids import matches, spellings
+from ..core.operation import Freeze
 from ..errors import InputError, LedgerUnavailableError
-from ..operation import Freeze
 from . import when
 from .backend import database_name, expect_database, open_records, open_router_in_any_case
 from .output import Cell, Column, Table, plural, safe, say

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..operation import MONEY_ACTIONS, LedgerRow
+from ..core.operation import MONEY_ACTIONS, LedgerRow
 from . import ledger_table
 from .backend import now_ms, open_records
 from .output import plural, say
 from .when import parse_when
 
 if TYPE_CHECKING:
-    from ..adapters.records import Records
+    from ..storage.records import Records
 
 SHOWN_ROWS = 50
 
@@ -161,7 +161,7 @@ def _show(rows: Iterator[LedgerRow], *, sums_only: bool, is_cut: bool) -> None:
 
 def write_jsonl(rows: Iterator[LedgerRow]) -> None:
     """Write one JSON object a line: the ten columns."""
-    from ..adapters import codec  # noqa: PLC0415 - Not needed for the table, nor for `--help`.
+    from ..storage import codec  # noqa: PLC0415 - Not needed for the table, nor for `--help`.
 
     for row in rows:
         sys.stdout.write(codec.to_json(codec.row_values(row)) + "\n")
@@ -169,7 +169,7 @@ def write_jsonl(rows: Iterator[LedgerRow]) -> None:
 
 def write_csv(rows: Iterator[LedgerRow]) -> None:
     """Write the ten columns under their names, without formulas."""
-    from ..adapters import codec  # noqa: PLC0415 - As above.
+    from ..storage import codec  # noqa: PLC0415 - As above.
 
     writer = csv.DictWriter(
         sys.stdout,

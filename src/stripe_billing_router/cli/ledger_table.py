@@ -10,7 +10,7 @@ from decimal import Context, Decimal, Inexact, InvalidOperation
 
 from rich.text import Text
 
-from ..operation import MONEY_ACTIONS, LedgerRow
+from ..core.operation import MONEY_ACTIONS, LedgerRow
 from . import when
 from .output import Cell, Column, Table, console, safe
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
+from ..core.money import to_major
+from ..core.operation import Operation, State, StepRecord
 from ..errors import UnknownOperationError
-from ..money import to_major
-from ..operation import Operation, State, StepRecord
 from ..redaction import strip_secrets
 from . import when
 from .backend import open_records
@@ -20,7 +20,7 @@ from .output import Cell, Column, Table, console, facts, heading, plural, print_
 from .routes import Format
 
 if TYPE_CHECKING:
-    from ..receipt import Receipt
+    from ..core.receipt import Receipt
 
 SHOWN_OPERATIONS = 50
 
@@ -111,7 +111,7 @@ def operations(
 
 
 def _as_json(operation: Operation) -> Any:
-    from ..adapters import codec  # noqa: PLC0415 - Not needed for `--help`.
+    from ..storage import codec  # noqa: PLC0415 - Not needed for `--help`.
 
     return strip_secrets(codec.operation_values(operation))
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from ..operation import Operation, State
+from ..core.operation import Operation, State
 from .backend import expect_database, open_router_in_any_case
 from .operations import state_text
 from .output import Cell, Column, Progress, Table, plural, safe, say
 from .routes import Format
 
 if TYPE_CHECKING:
-    from ..recovery import Recovered, RecoveryReport
+    from ..engine.recovery import Recovered, RecoveryReport
     from ..router import BillingRouter
 
 STILL_UNSETTLED = 3

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from ..adapters.bot_ids import matches
+from ..core.bot_ids import matches
 from ..errors import UnknownOverrideError
 from .backend import open_router
 from .output import Cell, Column, Table, console, facts, heading, plural, print_line, say
 
 if TYPE_CHECKING:
-    from ..domain.routing import Resolution, RouteKey
-    from ..models import Route
+    from ..routing.route import Route
+    from ..routing.table import Resolution, RouteKey
 
 DEFAULT_REGION = "default"
 DEFAULT_CURRENCY = "usd"

@@ -8,9 +8,9 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from ..domain.calls import CallFailedError, Failure, FailureKind, Reply, StripeCall
-from ..domain.clocks import ALARMING_S, MISLEADING_S, clock_ahead_s, described
-from ..secret import Secret
+from ..core.calls import CallFailedError, Failure, FailureKind, Reply, StripeCall
+from ..core.secret import Secret
+from ..gateway.skew import ALARMING_S, MISLEADING_S, clock_ahead_s, described
 from ..settings import Settings
 from .diagnosis import Check, info, not_checked, ok, warning, wrong
 from .sources import Source, Usable
@@ -86,7 +86,7 @@ def look_at_others(settings: Settings, used: Usable, lower: Sequence[Source]) ->
 
 
 def _ask(settings: Settings, secret: Secret) -> Reply | Failure:
-    from ..adapters.stripe_gateway import StripeGateway  # noqa: PLC0415 - The SDK is slow to load.
+    from ..gateway.gateway import StripeGateway  # noqa: PLC0415 - The SDK is slow to load.
 
     gateway = StripeGateway(
         secret,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..adapters.alerts import Alerts
+from ..alerts import Alerts
 from ..errors import ConfigurationError
 from ..settings import Settings
 from .diagnosis import Check, ok, warning, wrong

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from ..adapters.jsonl import JsonLines
-from ..adapters.spool import Spool
 from ..settings import Settings
+from ..storage.jsonl import JsonLines
+from ..storage.spool import Spool
 from .diagnosis import Check, info, ok, warning, wrong
 from .words import plural
 

@@ -96,7 +96,7 @@ def _user() -> Check:
 
 
 def _sdk_log() -> Iterator[Check]:
-    from ..adapters.stripe_sdk import log_level  # noqa: PLC0415 - The SDK is slow to import.
+    from ..gateway.sdk import log_level  # noqa: PLC0415 - The SDK is slow to import.
 
     level = log_level()
     if level is not None:

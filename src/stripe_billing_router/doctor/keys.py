@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from ..domain.keys import hint
+from ..keys.formats import hint
 from ..settings import Settings
 from .account import look_at_account, look_at_others
 from .diagnosis import Check, info, not_checked, ok, warning, wrong

@@ -9,14 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from ..adapters import schema
-from ..adapters.database import Database
-from ..adapters.ledger_look import LedgerLook
-from ..adapters.ledger_look import look as look_into
-from ..adapters.storage_errors import DatabaseAwayError
+from ..core.operation import State
 from ..errors import ConfigurationError
-from ..operation import State
 from ..settings import Settings
+from ..storage import schema
+from ..storage.database import Database
+from ..storage.errors import DatabaseAwayError
+from ..storage.status import LedgerLook
+from ..storage.status import look as look_into
 from .diagnosis import Check, info, ok, warning, wrong
 from .mounts import network_file_system
 from .words import in_two, plural, some

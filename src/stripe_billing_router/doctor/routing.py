@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..adapters.limits_file import DEFAULT_FILE, expect_yaml
-from ..adapters.routing_file import load_routes
 from ..errors import BillingError, LimitsConfigError
+from ..routing.file import load_routes
+from ..routing.limits_file import DEFAULT_FILE, expect_yaml
 from ..settings import Settings
 from .diagnosis import Check, info, ok, warning, wrong
 from .words import in_two, plural, some

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ..adapters.baked_keys import DEFAULT_FILE, read_baked_keys
-from ..domain.keys import check_public_key, check_secret_key, hint, one_master_account
+from ..core.secret import Secret
 from ..errors import BillingError, ConfigurationError, MasterAccountError
-from ..secret import Secret
+from ..keys.baked import DEFAULT_FILE, read_baked_keys
+from ..keys.formats import check_public_key, check_secret_key, hint, one_master_account
 from ..settings import Settings
 from .words import span
 
@@ -65,11 +65,7 @@ def _vault(settings: Settings) -> Source:
     name = "Vault"
     if settings.vault_addr is None:
         return Source(name, name, "not set up (VAULT_ADDR)")
-    from ..adapters.vault import (  # noqa: PLC0415 - hvac is slow to import.
-        Vault,
-        VaultRefusedError,
-        VaultUnreachableError,
-    )
+    from ..keys.vault import Vault, VaultRefusedError, VaultUnreachableError  # noqa: PLC0415 - hvac is slow to import.
 
     vault = Vault(settings)
     where = str(settings.vault_addr)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from stripe_billing_router.domain.calls import Effect, Failure, FailureKind
-from stripe_billing_router.errors import (
+from ..core.calls import Effect, Failure, FailureKind
+from ..errors import (
     BillingError,
     InvalidKeyError,
     OutcomeUnknownError,

@@ -13,8 +13,8 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..operation import Plan, State
-from .calls import CallFailedError, Failure, Reply, StripeCall
+from ..core.calls import CallFailedError, Failure, Reply, StripeCall
+from ..core.operation import Plan, State
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..operation import Operation, State
+from ..core.operation import Operation, State
 
 
 @dataclass(frozen=True, slots=True)

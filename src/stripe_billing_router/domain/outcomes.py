@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..operation import Operation
-from .calls import Effect, Failure, FailureKind, StripeCall
+from ..core.calls import Effect, Failure, FailureKind, StripeCall
+from ..core.operation import Operation
 
 _EFFECT: Final = {
     FailureKind.NOT_SENT: Effect.NONE,

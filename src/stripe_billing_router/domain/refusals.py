@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..core.operation import Operation, State
 from ..errors import (
     IdempotencyConflictError,
     LedgerUnavailableError,
@@ -12,7 +13,6 @@ from ..errors import (
     OperationRolledBackError,
     RequestRejectedError,
 )
-from ..operation import Operation, State
 
 
 def refuse_other_parameters(existing: Operation, wanted: Operation) -> None:

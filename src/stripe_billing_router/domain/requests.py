@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from ..core.identifiers import check_id, check_metadata, is_unicode, refuse_stripe_keys
 from ..errors import InputError
-from .identifiers import check_id, check_metadata, is_unicode, refuse_stripe_keys
 
 REFUND_REASONS: Final = ("duplicate", "fraudulent", "requested_by_customer")
 

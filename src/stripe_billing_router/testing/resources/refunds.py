@@ -5,17 +5,7 @@ from __future__ import annotations
 from ..account import AccountState, Call
 from ..failures import Json, StripeFailure, refused
 from ..listing import TIMED_PAGE, page_of
-from ..validation import (
-    Params,
-    at_least,
-    boolean,
-    identifier,
-    metadata,
-    one_of,
-    text,
-    texts,
-    words,
-)
+from ..validation import Params, at_least, boolean, identifier, metadata, one_of, text, texts, words
 
 CREATE = Params(
     {

@@ -1,1 +1,0 @@
-"""One outside system per module, the only place that imports it."""

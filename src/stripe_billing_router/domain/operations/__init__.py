@@ -1,0 +1,1 @@
+"""What each operation asks of Stripe: one file an operation, one table with a row each."""

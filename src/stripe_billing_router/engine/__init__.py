@@ -1,0 +1,1 @@
+"""The order of things: intent, calls, outcome; recovery, look-ups and reversals."""

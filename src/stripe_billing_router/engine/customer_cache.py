@@ -1,0 +1,77 @@
+"""What is known of customers for a while, and of prices: a warm charge reads nothing."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ..core.calls import Reply, StripeCall
+from ..core.forks import ForkSafeLock
+from ..core.operation import Plan
+from ..domain.flows import default_payment_method
+
+_MOST_KEPT: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    email: str | None
+    payment_method_id: str | None
+    until_s: float
+
+
+class KnownObjects:
+    """What was read of customers and prices.
+
+    Of a customer: default payment method and email, for `keep_s` seconds. Of a price: its
+    currency, which never changes.
+    """
+
+    def __init__(self, keep_s: float) -> None:
+        self._keep_s = keep_s
+        self._lock = ForkSafeLock()
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._currency_of_price: dict[str, str] = {}
+
+    def note(self, call: StripeCall, reply: Reply) -> None:
+        """Keep what a reply says of a customer or price that was read; ignore other calls."""
+        if call.method == "prices.retrieve" and call.target:
+            if len(self._currency_of_price) < _MOST_KEPT:
+                self._currency_of_price[call.target] = str(reply.body.get("currency"))
+            return
+        if call.method != "customers.retrieve" or reply.body.get("deleted") or not call.target:
+            return
+        known = _Known(
+            reply.body.get("email"),
+            default_payment_method(reply.body),
+            time.monotonic() + self._keep_s,
+        )
+        with self._lock:
+            self._known[call.target] = known
+            self._known.move_to_end(call.target)
+            while len(self._known) > _MOST_KEPT:
+                self._known.popitem(last=False)
+
+    def forget(self, customer_id: str | None) -> None:
+        """Drop what is known of a customer whose payment was declined: it may be out of date."""
+        with self._lock:
+            self._known.pop(customer_id or "", None)
+
+    def complete(self, plan: Plan) -> Plan:
+        """Return the plan with what is known of its customer and price."""
+        if plan.kind == "price" and plan.currency is None:
+            plan = replace(plan, currency=self._currency_of_price.get(plan.price_id or ""))
+        known = self._known.get(plan.customer_id or "")
+        if known is None or time.monotonic() >= known.until_s:
+            return plan
+        method = plan.payment_method_id
+        if plan.kind == "amount":
+            method = method or known.payment_method_id
+        return replace(
+            plan,
+            user_email=plan.user_email or known.email,
+            payment_method_id=method,
+            customer_known=True,
+        )

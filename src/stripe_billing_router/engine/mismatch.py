@@ -1,0 +1,258 @@
+"""What happens when an answer does not belong to the master account: five steps, in order."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any, Literal, Protocol
+
+from ..core.calls import Reply, StripeCall
+from ..core.ids import time_sorted_id
+from ..core.operation import Freeze, LedgerRow, Operation, State
+from ..domain.ledger_rows import body_amount, entry
+from ..domain.objects.reversal import reversible
+from ..domain.verification import Verdict
+from ..errors import AccountMismatchError, KeyAccountMismatchError, MoneyMoved
+from ..redaction import redact
+from ..storage.records import Records
+from .rollback import RollbackManager, RollbackReport
+from .sender import Gateway, Surroundings
+
+log = logging.getLogger(__name__)
+
+
+class Alert(Protocol):
+    """Tells people; never raises."""
+
+    def __call__(
+        self,
+        kind: str,
+        severity: Literal["info", "warning", "error", "critical"],
+        message: str,
+        context: dict[str, Any],
+    ) -> None:
+        """Send one alert."""
+
+
+class Discrepancies:
+    """Ledger row, freeze, alert, rollback, error: each is done whatever becomes of the others."""
+
+    def __init__(
+        self,
+        *,
+        records: Records,
+        rollback_manager: RollbackManager,
+        alert: Alert,
+        distrust_key: Callable[[], None],
+        around: Surroundings,
+    ) -> None:
+        self._records = records
+        self._rollback_manager = rollback_manager
+        self._alert = alert
+        self._distrust_key = distrust_key
+        self._around = around
+
+    def handle(
+        self,
+        operation: Operation,
+        call: StripeCall,
+        reply: Reply,
+        verdict: Verdict,
+        gateway: Gateway,
+    ) -> AccountMismatchError:
+        """Do the five steps for one answer; return the error to raise.
+
+        Only a well-formed foreign account in the answer to a write has anything reversed, and of
+        that only what this operation created; a read, a refund or a mere suspicion never does.
+        """
+        reverses = (
+            verdict.foreign_account is not None
+            and call.writes
+            and operation.action != "refund"
+            and bool(reversible(operation.steps, operation.operation_id))
+        )
+        what = f"{call.method} answered with {_described(verdict)}"
+        wrote = any(StripeCall(step.step, step.method).writes for step in operation.steps)
+        kept = State.UNKNOWN if wrote else State.FAILED
+        marked = replace(
+            operation,
+            state=State.ROLLING_BACK if reverses else kept,
+            error_code=AccountMismatchError.code,
+            error_message=what,
+            updated_ms=self._around.now_ms(),
+            lease_owner=operation.lease_owner if reverses else None,
+        )
+        self._distrust_key()
+        report = None
+        try:
+            marked = self._write_down(marked, reply, verdict) or marked
+        finally:  # Even an interrupt does not keep the other steps from being done.
+            try:
+                self.freeze(operation.bot_id, f"account mismatch: {what}")
+            finally:
+                try:
+                    self._tell(marked, what, verdict)
+                finally:
+                    report = self._roll_back(marked, gateway) if reverses else None
+        return _error(marked, what, report, read_only=not call.writes)
+
+    def resume(self, operation: Operation, gateway: Gateway) -> RollbackReport | None:
+        """Go on with a reversal that a dead process left, or that was not complete."""
+        if not any(freeze.pattern == operation.bot_id for freeze in self._records.freezes()):
+            self.freeze(operation.bot_id, f"account mismatch: {operation.error_message}")
+        return self._roll_back(operation, gateway)
+
+    def key_refused(self, operation: Operation, error: KeyAccountMismatchError) -> None:
+        """Tell that a key of another account was refused: nothing moved, nobody is frozen."""
+        self._alert(
+            "critical_discrepancy",
+            "critical",
+            error.message,
+            {
+                "bot_id": operation.bot_id,
+                "operation_id": operation.operation_id,
+                "foreign_account": error.details.get("foreign_account"),
+                "master_account": operation.account,
+            },
+        )
+
+    def taken_up(self, operation: Operation, stored: Operation) -> None:
+        """Tell of an outcome that came after another process had settled the operation.
+
+        The same object is what both saw, and so is one that the other has reversed. Another one,
+        or one that the other did not find, is an effect without a row: a person must look. What
+        the other has not settled either is found when it is.
+        """
+        late = operation.result.body.get("id") if operation.result else None
+        known = {stored.result.body.get("id")} if stored.result else set()
+        if stored.state in (State.ROLLING_BACK, State.ROLLED_BACK):
+            known = {target for _, target in reversible(stored.steps, stored.operation_id)}
+        settled = stored.state not in (State.PENDING, State.UNKNOWN)
+        if late is None or late in known or not settled:
+            log.warning("operation %s was taken up elsewhere", operation.operation_id)
+            return
+        self._alert(
+            "late_effect",
+            "critical",
+            f"operation {operation.operation_id} was settled as {stored.state} by another process, "
+            f"and {late} came of it after that; look at both at Stripe",
+            {
+                "bot_id": operation.bot_id,
+                "operation_id": operation.operation_id,
+                "object_id": late,
+            },
+        )
+
+    def records_lost(self, operation: Operation, row: LedgerRow | None, problem: Exception) -> None:
+        """Put an outcome that could be written nowhere into the log, whole, and alert."""
+        record = {"operation": asdict(operation), "ledger": asdict(row) if row else None}
+        log.critical(
+            "the outcome of operation %s could not be written (%s): %s",
+            operation.operation_id,
+            type(problem).__name__,
+            redact(json.dumps(record, default=str, ensure_ascii=False)),
+        )
+        self._alert(
+            "records_lost",
+            "critical",
+            f"the outcome of operation {operation.operation_id} could be written neither to the "
+            "database nor to the files beside it; it is in the log",
+            {"bot_id": operation.bot_id, "operation_id": operation.operation_id},
+        )
+
+    def _write_down(self, operation: Operation, reply: Reply, verdict: Verdict) -> Operation | None:
+        try:
+            row = self._row(operation, reply, verdict)
+            return self._records.save(operation, rows=(row,))
+        except Exception:
+            log.critical(
+                "a discrepancy of %s is not recorded", operation.operation_id, exc_info=True
+            )
+            return None
+
+    def _row(self, operation: Operation, reply: Reply, verdict: Verdict) -> LedgerRow:
+        return entry(
+            operation,
+            self._around.now_ms(),
+            action_type=operation.action,
+            destination_account=verdict.foreign_account or operation.account,
+            amount=body_amount(reply.body),
+            currency=reply.body.get("currency"),
+            user_email=operation.plan.user_email,
+            error=1,
+            raw_event_json={**reply.body, "discrepancy": _described(verdict)},
+        )
+
+    def freeze(self, bot_id: str, reason: str) -> None:
+        """Freeze a bot for good; log it at CRITICAL where even that cannot be written."""
+        now_ms = self._around.now_ms()
+        try:
+            freeze = Freeze(
+                id=time_sorted_id("frz", now_ms),
+                pattern=bot_id,
+                reason=reason,
+                actor="router",
+                created_ms=now_ms,
+            )
+            self._records.freeze(freeze)
+        except Exception:
+            log.critical("bot %s could not be frozen", bot_id, exc_info=True)
+
+    def _tell(self, operation: Operation, what: str, verdict: Verdict) -> None:
+        try:
+            self._alert(
+                "critical_discrepancy",
+                "critical",
+                f"{operation.bot_id}: {what}; the bot is frozen",
+                {
+                    "bot_id": operation.bot_id,
+                    "operation_id": operation.operation_id,
+                    "foreign_account": verdict.foreign_account,
+                    "master_account": operation.account,
+                    "where": verdict.where,
+                },
+            )
+        except Exception:
+            log.critical("the alert about %s failed", operation.operation_id, exc_info=True)
+
+    def _roll_back(self, operation: Operation, gateway: Gateway) -> RollbackReport | None:
+        report = None
+        try:
+            report = self._rollback_manager.auto_rollback(operation, gateway)
+        except Exception:
+            log.critical("the rollback of %s failed", operation.operation_id, exc_info=True)
+        if report is None or not report.complete:
+            self._alert(
+                "rollback_incomplete",
+                "critical",
+                f"the rollback of operation {operation.operation_id} is not complete; look at its "
+                "objects at Stripe and keep the bot frozen until it is",
+                {"bot_id": operation.bot_id, "operation_id": operation.operation_id},
+            )
+        return report
+
+
+def _described(verdict: Verdict) -> str:
+    if verdict.foreign_account is not None:
+        return f"the foreign account {verdict.foreign_account} ({verdict.where})"
+    return f"something suspicious: {verdict.suspicion}"
+
+
+def _error(
+    operation: Operation, what: str, report: RollbackReport | None, *, read_only: bool
+) -> AccountMismatchError:
+    moved: MoneyMoved = "no" if read_only or (report and report.complete) else "unknown"
+    if report is None:
+        done = "nothing was reversed"
+    elif report.complete:
+        done = "what this operation created was reversed"
+    else:
+        done = "its reversal is not complete"
+    return AccountMismatchError(
+        f"{what}; {done}. The bot is frozen: find out why before `unfreeze`",
+        money_moved=moved,
+        operation_id=operation.operation_id,
+        idempotency_key=operation.idempotency_key,
+    )

@@ -1,0 +1,147 @@
+"""Finish what dead processes left, and settle what nobody heard the end of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ..core.deadline import within
+from ..core.operation import Operation, State
+from ..domain.leases import is_held
+from ..errors import BillingError, BotFrozenError
+from ..storage.errors import StaleOperationError
+from ..storage.records import Records
+from .engine import Engine
+from .lookup import Reconciler
+from .mismatch import Alert, Discrepancies
+from .sender import Gateway, Surroundings
+
+_UNFINISHED = (State.PENDING, State.UNKNOWN, State.OPEN, State.ROLLING_BACK)
+
+Progress = Callable[[int, int, Operation], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What became of one operation."""
+
+    operation_id: str
+    bot_id: str
+    before: State
+    after: State
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryReport:
+    """What a recovery came to. `drained` counts what the database took over from the files."""
+
+    operations: tuple[Recovered, ...]
+    drained: int
+    in_progress: int  # held by a live process, and left alone
+
+    @property
+    def unsettled(self) -> tuple[Recovered, ...]:
+        """The operations that are still not settled; the next recovery looks at them again."""
+        return tuple(done for done in self.operations if done.after in _UNFINISHED)
+
+
+class Recovery:
+    """Goes through unfinished operations, oldest first. Safe to run in many places at once.
+
+    Young ones are driven on with the keys and parameters they began with; older ones, and those of
+    frozen bots, are read, cleaned up and settled, and never sent again. What stays undecided stays
+    unknown and is alerted once.
+    """
+
+    def __init__(
+        self,
+        *,
+        records: Records,
+        engine: Engine,
+        reconciler: Reconciler,
+        discrepancies: Discrepancies,
+        proven_gateway: Callable[[str], Gateway],
+        alert: Alert,
+        around: Surroundings,
+        resume_within_s: float,
+        give_up_after_s: float,
+    ) -> None:
+        self._records = records
+        self._engine = engine
+        self._reconciler = reconciler
+        self._discrepancies = discrepancies
+        self._proven_gateway = proven_gateway
+        self._alert = alert
+        self._around = around
+        self._give_up_after_s = give_up_after_s
+        self._resume_within_ms = int(resume_within_s * 1000)
+
+    def recover(self, progress: Progress | None = None) -> RecoveryReport:
+        """Recover everything that is unfinished; `progress` is called before each operation."""
+        drained = self._records.drain()
+        waiting = self._records.operations(state=_UNFINISHED, oldest_first=True, limit=None)
+        free = [operation for operation in waiting if not self._is_held(operation)]
+        done: list[Recovered] = []
+        for number, operation in enumerate(free):
+            if progress is not None:
+                progress(number, len(free), operation)
+            done.append(self._recovered(operation))
+        return RecoveryReport(
+            tuple(done), drained.rows + drained.operations, len(waiting) - len(free)
+        )
+
+    def _is_held(self, operation: Operation) -> bool:
+        around = self._around
+        return is_held(operation, around.now_ms(), around.holder(), around.is_alive)
+
+    def _recovered(self, operation: Operation) -> Recovered:
+        detail = ""
+        try:
+            with within(self._give_up_after_s):
+                self._settle(operation)
+        except BillingError as problem:
+            # Its outcome, or the reason why it has none yet; what moved, the state tells.
+            detail = problem.message
+        except StaleOperationError as problem:
+            detail = str(problem)
+        after = self._records.find(operation.operation_id) or operation
+        if after.state is State.UNKNOWN and self._age_ms(operation) > self._resume_within_ms:
+            self._alert_once(after)
+        return Recovered(
+            operation.operation_id, operation.bot_id, operation.state, after.state, detail
+        )
+
+    def _settle(self, operation: Operation) -> None:
+        if operation.state is State.OPEN:
+            self._reconciler.refresh(operation)
+        elif operation.state is State.ROLLING_BACK:
+            self._discrepancies.resume(operation, self._proven_gateway(operation.account))
+        elif self._age_ms(operation) > self._resume_within_ms or not self._engine.may_send_again(
+            operation
+        ):
+            self._engine.settle_by_reading(operation)
+        else:
+            try:
+                self._engine.resume(operation)
+            except BotFrozenError:
+                self._engine.settle_by_reading(operation)
+
+    def _age_ms(self, operation: Operation) -> int:
+        return self._around.now_ms() - operation.created_ms
+
+    def _alert_once(self, operation: Operation) -> None:
+        """Tell a person once, and remember in the journal that they were told."""
+        if operation.error_code == "undecided":
+            return
+        try:
+            self._records.save(replace(operation, error_code="undecided"))
+        except StaleOperationError:
+            return
+        self._alert(
+            "operation_undecided",
+            "error",
+            f"operation {operation.operation_id} of {operation.bot_id} cannot be settled: "
+            f"{operation.error_message}. Look for it at Stripe by its metadata",
+            {"bot_id": operation.bot_id, "operation_id": operation.operation_id},
+        )

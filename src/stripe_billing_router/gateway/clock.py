@@ -1,0 +1,73 @@
+"""The way to Stripe of a host whose clock is held against Stripe's with every answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from ..alerts import Alerts
+from ..core.calls import Reply, StripeCall
+from ..engine.sender import Surroundings
+from ..errors import ConfigurationError
+from ..keys.keyring import ClosableGateway
+from .skew import ALARMING_S, MISLEADING_S, clock_ahead_s, described
+
+_SKEW: Final = "clock_skew"  # a condition that lasts, told once
+
+
+class ClockCheckedGateway:
+    """Refuses to prove a key while this host's clock is too far off; what was paid stands.
+
+    An answer to anything else is passed on whatever its date is. `distrust` then has the key proven
+    again, and so the clock, before the next operation.
+    """
+
+    def __init__(
+        self,
+        gateway: ClosableGateway,
+        around: Surroundings,
+        alerts: Alerts,
+        distrust: Callable[[], None],
+    ) -> None:
+        self._gateway = gateway
+        self._around = around
+        self._alerts = alerts
+        self._distrust = distrust
+
+    def send(self, call: StripeCall, *, idempotency_key: str | None) -> Reply:
+        """Make one request; see `Gateway.send`.
+
+        Raises `ConfigurationError` where the key is proven by a host that cannot tell a key's age.
+        """
+        reply = self._gateway.send(call, idempotency_key=idempotency_key)
+        ahead_s = clock_ahead_s(reply, self._around.now_ms())
+        if ahead_s is None:
+            return reply
+        self._tell(ahead_s)
+        if abs(ahead_s) > MISLEADING_S:
+            if call.method == "accounts.retrieve_current":
+                raise ConfigurationError(
+                    f"{described(ahead_s)}, so that it cannot tell how old an idempotency key is; "
+                    "nothing was sent. Set the clock (NTP), then call again with the same key",
+                    clock_ahead_s=ahead_s,
+                )
+            self._distrust()
+        return reply
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._gateway.close()
+
+    def _tell(self, ahead_s: float) -> None:
+        if abs(ahead_s) > ALARMING_S:
+            self._alerts.send(
+                "clock_skew",
+                "error",
+                f"{described(ahead_s)}; beyond {MISLEADING_S / 60:.0f} minutes no operation "
+                "begins. Set the clock (NTP)",
+                {"clock_ahead_s": round(ahead_s)},
+                once_key=_SKEW,
+            )
+        else:
+            # Perhaps told by the way with the key before this one.
+            self._alerts.over(_SKEW)

@@ -1,0 +1,1 @@
+"""Where the Stripe keys come from, and the proof whose they are."""

@@ -1,0 +1,377 @@
+"""Holds the Stripe keys, keeps them good, and lets nobody use one that is not proven.
+
+A key is proven when `GET /v1/account` has shown that it is the master account's. Keys from Vault
+are read again every few minutes, and at once when Stripe refuses them (401): then a newer key goes
+under the operations at work, and the step that was refused is sent again as it was.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from ..alerts import Alerts
+from ..core.calls import CallFailedError, FailureKind, Reply, StripeCall
+from ..core.deadline import remaining_s
+from ..core.secret import Secret
+from ..engine.sender import Gateway
+from ..errors import (
+    BillingError,
+    ConfigurationError,
+    InvalidKeyError,
+    KeyAccountMismatchError,
+    MasterAccountError,
+    StripeUnavailableError,
+)
+from .proof import prove
+from .refresher import Keeper, Turn
+from .sources import Keys, KeySources, SourceAwayError
+
+# However many operations find their key refused, the source is asked no more often than this.
+_PAUSE_S: Final = 1.0
+
+# How often it is asked while it cannot be reached or has no usable key.
+_RETRY_S: Final = 15.0
+
+# However rarely they are to be read: no thread can wait for longer than some weeks.
+_LONGEST_S: Final = 24 * 3600.0
+
+# How many newer keys one request tries, should they be rolled one right after the other.
+_MOST_ROLLS: Final = 3
+
+# How long after its first send a refused step may be sent again, by the clock on the wall: a host
+# that was suspended meanwhile may find the step taken up elsewhere, and its key forgotten.
+_RESEND_WITHIN_S: Final = 120.0
+
+log = logging.getLogger(__name__)
+
+
+class ClosableGateway(Gateway, Protocol):
+    """A gateway that holds connections."""
+
+    def close(self) -> None:
+        """Close them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The keys in use; replaced whole, so that readers need no lock."""
+
+    keys: Keys
+    gateway: ClosableGateway
+    confirmed_s: float  # when their source last had them, by the monotonic clock
+    proven_in: int | None = None  # the round of proofs in which the key was proven
+
+
+class Keyring:
+    """One set of keys at a time: read on first use, proven before the first operation with it.
+
+    One thread at a time reads; others go on with what is held while that is good.
+
+    Args:
+        refresh_s: how often keys from Vault are read again, by a thread of the ring's own.
+        stale_after_s: how long they may be used while Vault does not confirm them.
+    """
+
+    def __init__(
+        self,
+        sources: KeySources,
+        open_gateway: Callable[[Secret], ClosableGateway],
+        alerts: Alerts,
+        *,
+        refresh_s: float,
+        stale_after_s: float,
+    ) -> None:
+        self._sources = sources
+        self._open_gateway = open_gateway
+        self._alerts = alerts
+        self._refresh_s = refresh_s
+        self._stale_after_s = stale_after_s
+        self._held: _Held | None = None
+        # What is wrong with what the source has now; no operation begins until it is corrected.
+        self._refusal: ConfigurationError | None = None
+        self._read_s = -math.inf
+        self._round = 0
+        self._turn = Turn()
+        self._keeper = Keeper(self)
+
+    @property
+    def keys(self) -> Keys:
+        """The keys in use. Raises `ConfigurationError` where there are none to be had."""
+        return self._usable().keys
+
+    def proven_gateway(self, account: str) -> Gateway:
+        """Return the way to Stripe, after `GET /v1/account` has shown whose key it is.
+
+        `account` is that of the operation: there is no way for one that began under another master
+        account, since neither what is sent nor what is read with these keys would concern it.
+
+        Raises `KeyAccountMismatchError`, `MasterAccountError`, `InvalidKeyError` or
+        `StripeUnavailableError`; nothing else was sent then.
+        """
+        return _RenewingGateway(
+            self._proven(account).gateway, lambda refused: self._instead_of(refused, account)
+        )
+
+    def distrust(self) -> None:
+        """Have the key proven again before its next use by any bot."""
+        self._round += 1
+
+    def refresh(self) -> None:
+        """Read the keys again; whatever that comes to is kept and told, and not raised."""
+        self._turn.take("renew", self._renew)
+
+    def refresh_in_s(self) -> float:
+        """Return in how many seconds that should be done next."""
+        held = self._held
+        is_good = (
+            held is not None
+            and not held.keys.passed_over
+            and self._refusal is None
+            and held.confirmed_s >= self._read_s
+        )
+        wait_s = self._refresh_s if is_good else min(self._refresh_s, _RETRY_S)
+        return max(min(wait_s, self._sources.due_in_s(), _LONGEST_S), _PAUSE_S)
+
+    def close(self) -> None:
+        """End the thread and close the connections to Stripe; the next use begins anew."""
+        self._keeper.stop()
+        held, self._held = self._held, None
+        if held is not None:
+            held.gateway.close()
+
+    # What is held.
+
+    def _usable(self) -> _Held:
+        held = self._held
+        while held is None or self._refusal is not None or self._is_stale(held):
+            self._turn.take("read", self._read)
+            held = self._held
+        if self._sources.can_change:
+            self._keeper.ensure_running()
+        return held
+
+    def _is_stale(self, held: _Held) -> bool:
+        if not self._sources.can_change:
+            return False
+        return time.monotonic() - held.confirmed_s > self._stale_after_s
+
+    def _read(self) -> None:
+        """Have usable keys, or raise why there are none."""
+        held = self._held
+        if held is None or self._is_stale(held):
+            self._read_s = time.monotonic()
+            keys = self._sources.read()
+            self._refuse_another_account(keys)
+            self._refusal = None
+            self._tell_of_source(keys)
+            self._held = _Held(keys, self._open_gateway(keys.secret), time.monotonic())
+        elif self._refusal is not None:
+            if time.monotonic() - self._read_s > _PAUSE_S:
+                self._renew()
+            if self._refusal is not None:
+                raise copy.copy(self._refusal)
+
+    def _proven(self, account: str) -> _Held:
+        held = self._usable()
+        while held.proven_in != self._round:
+            self._turn.take("prove", self._prove_held)
+            held = self._usable()
+        if held.keys.master_account_id != account:
+            raise MasterAccountError(
+                f"this operation belongs to {account}, and the keys to "
+                f"{held.keys.master_account_id}: it is neither sent nor looked for there. Finish "
+                "it with the keys of its own account"
+            )
+        return held
+
+    def _prove_held(self) -> None:
+        held = self._held
+        if held is None or held.proven_in == self._round:
+            return
+        this_round = self._round
+        try:
+            prove(held.gateway, held.keys)
+        except InvalidKeyError as error:
+            refused = error
+        else:
+            self._held = replace(held, proven_in=this_round)
+            return
+        # It may have been rolled: worth one more reading.
+        newer = self._read_again() if self._may_ask() else None
+        if self._refusal is not None:
+            raise copy.copy(self._refusal)
+        if newer is None:
+            raise refused
+        self._adopt(newer)
+
+    # What replaces it.
+
+    def _instead_of(self, refused: Gateway, account: str) -> Gateway | None:
+        """Return the way to Stripe with a newer key than one that was refused; None without."""
+        try:
+            self._turn.take("replace", lambda: self._replace(refused))
+            # What is held by now may have been read by another thread, and not be proven yet.
+            return self._proven(account).gateway
+        except BillingError:
+            return None
+
+    def _replace(self, refused: Gateway) -> None:
+        for _ in range(_MOST_ROLLS):
+            if self._held is None or self._held.gateway is not refused:
+                return
+            if not self._may_ask():
+                break
+            if not self._renew():
+                break
+        if self._held is not None and self._held.gateway is refused:
+            self.distrust()
+            raise InvalidKeyError("Stripe refuses the key (401), and there is no newer one")
+
+    def _may_ask(self) -> bool:
+        """Wait until the source may be asked again; false if that is later than anybody waits."""
+        if not self._sources.can_change:
+            return True
+        wait_s = max(0.0, self._read_s + _PAUSE_S - time.monotonic())
+        left_s = remaining_s()
+        if left_s is not None and wait_s > left_s:
+            return False
+        time.sleep(wait_s)
+        return True
+
+    def _renew(self) -> bool:
+        """Read the keys again and use what is new; say whether it is worth doing at once again."""
+        newer = None if self._held is None else self._read_again()
+        if newer is None:
+            return False
+        try:
+            self._adopt(newer)
+        except BillingError as error:
+            problem = error
+        else:
+            return True
+        if not problem.retryable:
+            self._alerts.send(
+                "new_key_refused",
+                "critical" if isinstance(problem, KeyAccountMismatchError) else "error",
+                f"New keys were found and are not used: {problem.message}. Those before them stay "
+                "in use.",
+                once_key="new_key_refused",
+            )
+        # Perhaps rolled once more, or Stripe had a bad moment while it was to prove the new one.
+        return isinstance(problem, InvalidKeyError | StripeUnavailableError)
+
+    def _read_again(self) -> Keys | None:
+        """Return other keys than those held, if the source has others now."""
+        held, self._read_s = self._held, time.monotonic()
+        try:
+            keys = self._sources.read_again()
+        except SourceAwayError as away:
+            self._alerts.send(
+                "key_source_unreachable",
+                "error",
+                f"{away}. The Stripe keys that are held stay in use for "
+                f"{self._stale_after_s / 3600:g} h after they were last confirmed.",
+                once_key="key_source_unreachable",
+            )
+            return None
+        except ConfigurationError as bad:
+            self._refusal = bad
+            self._alerts.send(
+                "key_source_refuses",
+                "critical",
+                f"{bad.message} No operation begins until then.",
+                once_key="key_source_refuses",
+            )
+            return None
+        self._refusal = None
+        self._tell_of_source(keys)
+        same = held is not None and (keys.secret, keys.master_account_id) == (
+            held.keys.secret,
+            held.keys.master_account_id,
+        )
+        if held is None or not same:
+            return keys
+        self._alerts.over("new_key_refused")
+        self._held = replace(held, keys=keys, confirmed_s=time.monotonic())
+        return None
+
+    def _adopt(self, keys: Keys) -> None:
+        """Use other keys from now on, if they are proven; raise why not, otherwise."""
+        self._refuse_another_account(keys)
+        this_round, gateway = self._round, self._open_gateway(keys.secret)
+        prove(gateway, keys)
+        # The connections of the one before end with the operations that still use them.
+        self._held = _Held(keys, gateway, time.monotonic(), this_round)
+        self._alerts.over("new_key_refused")
+        log.info("the Stripe key from %s was replaced by a newer one", keys.source)
+
+    def _refuse_another_account(self, keys: Keys) -> None:
+        held = self._held
+        if held is not None and held.keys.master_account_id != keys.master_account_id:
+            raise MasterAccountError(
+                f"{keys.source} now names {keys.master_account_id} as the master account instead "
+                f"of {held.keys.master_account_id}; operations under way belong to the one before. "
+                "Start anew to change it"
+            )
+
+    def _tell_of_source(self, keys: Keys) -> None:
+        if keys.passed_over:
+            self._alerts.send(
+                "key_source_unreachable",
+                "error",
+                f"{keys.passed_over}. The Stripe keys from {keys.source} are used instead.",
+                {"source": keys.source},
+                once_key="key_source_unreachable",
+            )
+            return
+        for condition in ("key_source_unreachable", "key_source_refuses"):
+            self._alerts.over(condition)
+        ends_in_s = self._sources.login_ends_in_s()
+        if ends_in_s is None:
+            self._alerts.over("vault_token_ending")
+            return
+        self._alerts.send(
+            "vault_token_ending",
+            "error",
+            f"The token for {keys.source} ends in {max(ends_in_s, 0):.0f} s and cannot be renewed: "
+            "the Stripe keys cannot be read after that. Hand in a new one.",
+            once_key="vault_token_ending",
+        )
+
+
+class _RenewingGateway:
+    """The way to Stripe for one step: a key that is refused is replaced, and the step sent again.
+
+    A 401 is answered before anything is executed, so the same idempotency key is still unused.
+    """
+
+    def __init__(self, gateway: Gateway, instead_of: Callable[[Gateway], Gateway | None]) -> None:
+        self._gateway = gateway
+        self._instead_of = instead_of
+
+    def send(self, call: StripeCall, *, idempotency_key: str | None) -> Reply:
+        began_s = time.time()
+        outcome = self._sent(call, idempotency_key)
+        for _ in range(_MOST_ROLLS):
+            if isinstance(outcome, Reply) or outcome.failure.kind is not FailureKind.AUTHENTICATION:
+                break
+            newer = self._instead_of(self._gateway)
+            if newer is None or abs(time.time() - began_s) > _RESEND_WITHIN_S:
+                break
+            self._gateway = newer
+            outcome = self._sent(call, idempotency_key)
+        if isinstance(outcome, Reply):
+            return outcome
+        raise outcome
+
+    def _sent(self, call: StripeCall, idempotency_key: str | None) -> Reply | CallFailedError:
+        try:
+            return self._gateway.send(call, idempotency_key=idempotency_key)
+        except CallFailedError as failed:
+            return failed

@@ -1,0 +1,216 @@
+"""Operations, freezes and ledger rows as JSON, for the journal's columns and the spill's lines.
+
+The one place that knows the stored form. Reading ignores fields that it does not know, so that a
+host with the older package can read what a newer one wrote. What Stripe answered is stored less
+secrets; parameters are stored exactly, because they are sent again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from decimal import Decimal
+from typing import Any, Final
+
+from ..core.operation import Freeze, LedgerRow, Operation, Plan, Result, State, StepRecord
+from ..errors import ConfigurationError
+from ..redaction import redact, strip_secrets
+
+# The version of a stored line. It rises when an older package must not read what a newer wrote.
+FORMAT: Final = 1
+
+_PLAN: Final = tuple(field.name for field in fields(Plan))
+_STEP: Final = tuple(field.name for field in fields(StepRecord))
+_RESULT: Final = tuple(field.name for field in fields(Result))
+_FREEZE: Final = tuple(field.name for field in fields(Freeze))
+LEDGER_COLUMNS: Final = tuple(field.name for field in fields(LedgerRow))
+_SCALARS: Final = tuple(
+    field.name
+    for field in fields(Operation)
+    if field.name not in {"plan", "steps", "result", "state"}
+)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, tuple | set | frozenset) else str(value)
+
+
+# Never fails on a value: after a call, a record must be written.
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), default=_plain)
+
+
+def to_json(value: Any) -> str:
+    """Encode `value` as one line of JSON; what JSON does not know becomes text."""
+    return _ENCODER.encode(value)
+
+
+def operation_columns(operation: Operation) -> dict[str, Any]:
+    """Return the journal's columns of `operation`."""
+    columns = {name: getattr(operation, name) for name in _SCALARS}
+    if operation.error_message:
+        columns["error_message"] = strip_secrets(operation.error_message)
+    columns["state"] = str(operation.state)
+    columns["plan"] = to_json(_values(operation.plan, _PLAN))
+    columns["steps"] = _steps_json(operation.steps)
+    columns["result"] = _result_json(operation.result) if operation.result else None
+    return columns
+
+
+def operation_from_columns(columns: Mapping[Any, Any]) -> Operation:
+    """Return the operation of one row of the journal."""
+    decoded = {name: columns[name] for name in _SCALARS}
+    decoded["state"] = columns["state"]
+    decoded["plan"] = json.loads(columns["plan"])
+    decoded["steps"] = json.loads(columns["steps"])
+    decoded["result"] = json.loads(columns["result"]) if columns["result"] else None
+    return operation_from_values(decoded)
+
+
+def operation_values(operation: Operation) -> dict[str, Any]:
+    """Return `operation` as one JSON object."""
+    values = _values(operation, _SCALARS)
+    if operation.error_message:
+        values["error_message"] = strip_secrets(operation.error_message)
+    values["state"] = str(operation.state)
+    values["plan"] = _values(operation.plan, _PLAN)
+    values["steps"] = [_step_values(step) for step in operation.steps]
+    values["result"] = _result_values(operation.result) if operation.result else None
+    return values
+
+
+def operation_from_values(values: Mapping[str, Any]) -> Operation:
+    """Return the operation of a JSON object.
+
+    Raises:
+        ConfigurationError: a newer version of this package wrote a state that this one lacks.
+    """
+    try:
+        state = State(values["state"])
+    except ValueError:
+        raise ConfigurationError(
+            f"Operation {values['operation_id']} is in the state {values['state']!r}, which this "
+            "version does not know: update stripe_billing_router on this host."
+        ) from None
+    result = values.get("result")
+    return Operation(
+        state=state,
+        plan=Plan(**_known(values["plan"], _PLAN)),
+        steps=tuple(StepRecord(**_known(step, _STEP)) for step in values.get("steps") or ()),
+        result=Result(**_known(result, _RESULT)) if result else None,
+        **_known(values, _SCALARS),
+    )
+
+
+def freeze_values(freeze: Freeze) -> dict[str, Any]:
+    """Return `freeze` as columns, which are its JSON object as well."""
+    values = _values(freeze, _FREEZE)
+    for name in ("pattern", "reason", "actor"):
+        values[name] = strip_secrets(values[name])
+    return values
+
+
+def freeze_from_values(values: Mapping[Any, Any]) -> Freeze:
+    """Return the freeze of a row or of a JSON object."""
+    return Freeze(**_known(values, _FREEZE))
+
+
+def row_columns(row: LedgerRow) -> dict[str, Any]:
+    """Return the ten columns of `row`, safe to store: no secret, valid JSON, finite amount."""
+    columns = _values(row, LEDGER_COLUMNS)
+    for name in ("action_type", "currency", "user_email", "bot_id", "destination_account"):
+        if columns[name] is not None:
+            columns[name] = strip_secrets(columns[name])
+    columns["raw_event_json"] = safe_raw_json(row.raw_event_json)
+    return columns
+
+
+def row_values(row: LedgerRow) -> dict[str, Any]:
+    """Return `row` as a JSON object of exactly the ten columns; the amount is exact text."""
+    columns = row_columns(row)
+    if row.amount is not None:
+        columns["amount"] = format(row.amount, "f")
+    return columns
+
+
+def row_from_values(values: Mapping[Any, Any]) -> LedgerRow:
+    """Return the ledger row of a row or of a JSON object."""
+    known = _known(values, LEDGER_COLUMNS)
+    if known["amount"] is not None:
+        known["amount"] = Decimal(known["amount"])
+    return LedgerRow(**known)
+
+
+def safe_raw_json(text: str) -> str:
+    """Return the Stripe object in `text` as JSON that every database takes, less secrets.
+
+    Text that is not a JSON object is kept as a string in one: a row is not lost for its form.
+    """
+    value = object_or_none(text)
+    if value is None:
+        return to_json({"unparsed": strip_secrets(text)})
+    return text if _is_surely_clean(text) else to_json(strip_secrets(value))
+
+
+def object_or_none(text: str) -> dict[str, Any] | None:
+    """Return the JSON object in `text`, or None if there is none that every database takes."""
+    try:
+        value = json.loads(text, parse_constant=_reject_constant)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def object_id(raw_event_json: str) -> str | None:
+    """Return the id of the Stripe object in a ledger row."""
+    found = (object_or_none(raw_event_json) or {}).get("id")
+    return found if isinstance(found, str) else None
+
+
+def _steps_json(steps: Sequence[StepRecord]) -> str:
+    text = to_json([_values(step, _STEP) for step in steps])
+    if _is_surely_clean(text):
+        return text
+    return to_json([_step_values(step) for step in steps])
+
+
+def _result_json(result: Result) -> str:
+    text = to_json(_values(result, _RESULT))
+    return text if _is_surely_clean(text) else to_json(_result_values(result))
+
+
+def _is_surely_clean(text: str) -> bool:
+    """Tell whether JSON text needs no look at each of its strings, which costs several times more.
+
+    Escapes could hide something and addresses make the search slow: such text gets that look.
+    """
+    if not text.isascii() or "\\" in text or "://" in text or 'secret"' in text:
+        return False
+    return redact(text) == text
+
+
+def _values(record: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in names}
+
+
+def _known(values: Mapping[Any, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: values[name] for name in names if name in values}
+
+
+def _step_values(step: StepRecord) -> dict[str, Any]:
+    values = _values(step, _STEP)
+    values["reply"] = strip_secrets(step.reply)
+    values["failure"] = strip_secrets(step.failure)
+    return values
+
+
+def _result_values(result: Result) -> dict[str, Any]:
+    values = _values(result, _RESULT)
+    values["body"] = strip_secrets(result.body)
+    return values
+
+
+def _reject_constant(name: str) -> Any:
+    raise ValueError(name)  # JSON has no NaN and no Infinity, and PostgreSQL takes none.

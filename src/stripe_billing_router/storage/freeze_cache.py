@@ -1,0 +1,89 @@
+"""The freezes that are known without the database: they hold while it is away."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..core.bot_ids import spellings
+from ..core.operation import Freeze
+from . import codec
+from .jsonl import make_private_folder
+
+
+class FreezeCache:
+    """`freezes.json` beside the spill holds what the database last said; replaced on a change.
+
+    Freezes that nothing durable took (`hold`) hold in this process at least.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder.absolute() / "freezes.json"
+        self._last: frozenset[Freeze] | None = None
+        # Threads add and take away one by one: none can undo what another has just done.
+        self._held: dict[Freeze, None] = {}
+
+    @property
+    def held(self) -> frozenset[Freeze]:
+        """The freezes that hold in this process, and that nothing durable has taken."""
+        return frozenset(tuple(self._held))
+
+    def known(self) -> frozenset[Freeze]:
+        """Return the freezes that hold as far as is known here.
+
+        Raises:
+            OSError, ValueError: the file is there and cannot be read.
+        """
+        known = self.held | (self._last or frozenset())
+        try:
+            stored = json.loads(self._path.read_bytes())
+        except FileNotFoundError:
+            return known
+        return known | frozenset(map(codec.freeze_from_values, stored))
+
+    def store(self, active: Iterable[Freeze]) -> None:
+        """Remember what holds now; touches the disk only on a change.
+
+        Raises:
+            OSError: it could not be written; this process remembers it all the same.
+        """
+        freezes = frozenset(active)
+        if freezes == self._last:
+            return
+        self._last = freezes
+        if freezes or self._path.exists():
+            self._replace_file(freezes)
+
+    def hold(self, freezes: Iterable[Freeze]) -> None:
+        """Let `freezes` hold in this process, before anything durable has taken them."""
+        for freeze in freezes:
+            self._held[freeze] = None
+
+    def recorded(self, freezes: Iterable[Freeze]) -> None:
+        """Remember freezes that are durable now; see `store`."""
+        self.store(self.known() | frozenset(freezes))
+        self._release(freezes)
+
+    def lift(self, pattern: str) -> None:
+        """Let go of what this process alone held."""
+        canonical = spellings(pattern)[0]
+        self._release(one for one in self.held if spellings(one.pattern)[0] == canonical)
+
+    def _release(self, freezes: Iterable[Freeze]) -> None:
+        for freeze in freezes:
+            self._held.pop(freeze, None)
+
+    def _replace_file(self, freezes: frozenset[Freeze]) -> None:
+        make_private_folder(self._path.parent)
+        ordered = sorted(freezes, key=lambda freeze: (freeze.created_ms, freeze.id))
+        text = codec.to_json([codec.freeze_values(freeze) for freeze in ordered])
+        scratch = self._path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
+        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(self._path)

@@ -1,0 +1,367 @@
+"""Everything durable, behind one door: the database, and the files beside it while it is away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from ..core.bot_ids import spellings
+from ..core.operation import Freeze, LedgerRow, Operation, State
+from ..core.secret import Secret
+from .database import Connection
+from .errors import (
+    DatabaseAwayError,
+    DatabaseRefusedError,
+    DuplicateIntentError,
+    StaleOperationError,
+)
+from .freeze_watch import FreezeWatch
+from .journal import Journal
+from .ledger import Ledger, LedgerFilter, check_row
+from .ledger_reader import read_ledger
+from .outage import EventSink
+from .replay import DrainReport, is_further
+from .storage import Storage, new_write_id, unavailable
+
+RefuseIf = Callable[[Operation], bool]
+
+
+class Records:
+    """What the engine writes and reads. Safe for threads, for processes and after a fork.
+
+    `database_away` says what happens to new operations while the database is away: `"spill"`
+    keeps them in files in `spool_dir`, `"refuse"` refuses them. Records of calls that were made
+    are spilled in both cases. `on_event(kind, severity, message, context)` is told of outages and
+    of what a person should look at, once each.
+    """
+
+    def __init__(
+        self,
+        url: str | Secret,
+        spool_dir: Path,
+        *,
+        now_ms: Callable[[], int],
+        on_event: EventSink,
+        database_away: Literal["spill", "refuse"] = "spill",
+    ) -> None:
+        self._now_ms = now_ms
+        self._spills_intents = database_away == "spill"
+        self._storage = Storage(url, spool_dir, on_event)
+        dialect_name = self._storage.database.dialect_name
+        self._journal = Journal(dialect_name)
+        self._ledger = Ledger(dialect_name)
+        self._watch = FreezeWatch(self._storage, on_event)
+        self._freezes = self._watch.statements
+
+    @property
+    def degraded(self) -> bool:
+        """Whether the database is away: a key that looks new may be known to it."""
+        return self._storage.outage.is_on
+
+    def is_spilled(self, operation_id: str) -> bool:
+        """Tell whether this operation waits in the files now.
+
+        Raises:
+            LedgerUnavailableError: they cannot be read.
+        """
+        if self._storage.spool.is_empty():
+            return False
+        with self._storage.spool_or_unavailable() as spool:
+            return spool.find(operation_id) is not None
+
+    # --- operations -------------------------------------------------------------------------------
+
+    def find(self, operation_id: str) -> Operation | None:
+        """Return an operation; with the database away, from the files.
+
+        Raises:
+            LedgerUnavailableError: neither can be read.
+        """
+        storage = self._storage
+        stored, reason = None, ""
+        try:
+            found = storage.use(lambda connection: self._journal.find(connection, operation_id))
+            stored = found[0] if found else None
+        except DatabaseAwayError as away:
+            if not self._spills_intents:
+                raise unavailable(str(away)) from None
+            reason = str(away)
+        if storage.spool.is_empty():
+            return stored
+        with storage.spool_or_unavailable(reason) as spool:
+            spilled = spool.find(operation_id)
+        if spilled is None or (stored is not None and not is_further(spilled, stored)):
+            return stored
+        return spilled
+
+    def begin(self, operation: Operation, *, refuse_if: RefuseIf | None = None) -> Operation | None:
+        """Write the intent, in one transaction; or return the operation that has its id already.
+
+        Raises:
+            BotFrozenError: a freeze covers the bot; nothing was written.
+            DuplicateIntentError: `refuse_if` is true of an unsettled operation of this bot that
+                buys the same; nothing was written.
+            LedgerUnavailableError: there is nowhere to write.
+        """
+        write_id = new_write_id()
+
+        def work(connection: Connection) -> tuple[Operation | None, Sequence[Freeze]]:
+            # First the insert: for a new key, which is the rule, nothing else needs to be read.
+            if not self._journal.insert(connection, operation, write_id):
+                found = self._journal.find(connection, operation.operation_id)
+                if found is not None and found[1] != write_id:
+                    return found[0], ()
+            active = self._watch.expect_not_frozen(connection, operation.bot_id)
+            if refuse_if is not None:
+                unsettled = self._journal.unsettled(connection, *_prints(operation))
+                _refuse(operation, unsettled, refuse_if)
+            return None, active
+
+        try:
+            existing, active = self._storage.use(work, write=True)
+        except DatabaseAwayError as away:
+            return self._begin_in_spool(operation, refuse_if, away)
+        except DatabaseRefusedError as refused:
+            raise unavailable(str(refused)) from None
+        if existing is None:
+            self._watch.remember(active)
+        return existing
+
+    def save(
+        self,
+        operation: Operation,
+        *,
+        rows: Sequence[LedgerRow] = (),
+        freezes: Sequence[Freeze] = (),
+        check_freeze: bool = False,
+    ) -> Operation:
+        """Replace an operation and add its rows and freezes, in one transaction.
+
+        Returns the operation with its new version. With `check_freeze` nothing is written if the
+        bot is frozen.
+
+        Raises:
+            StaleOperationError: someone else has saved it since it was read.
+            BotFrozenError: see `check_freeze`.
+            RecordsLostError: neither the database nor the files took it.
+        """
+        wanted = replace(operation, version=operation.version + 1)
+        write_id = new_write_id()
+
+        def work(connection: Connection) -> None:
+            if check_freeze:
+                self._watch.expect_not_frozen(connection, operation.bot_id)
+            if not self._update_or_insert(connection, wanted, operation.version, write_id):
+                return
+            for row in rows:
+                self._ledger.insert(connection, row)
+            for freeze in freezes:
+                self._freezes.add(connection, freeze)
+
+        def spill() -> None:
+            if check_freeze:
+                self._watch.expect_not_known_frozen(operation.bot_id)
+            self._storage.spool.save(wanted, expected=operation.version, rows=rows, freezes=freezes)
+
+        self._watch.hold(freezes)
+        self._storage.write(work, spill, operation=wanted, rows=rows)
+        self._watch.recorded(freezes)
+        return wanted
+
+    def operations(
+        self,
+        *,
+        state: State | Collection[State] | None = None,
+        bot_id: str | None = None,
+        created_before_ms: int | None = None,
+        oldest_first: bool = False,
+        limit: int | None = 100,
+    ) -> list[Operation]:
+        """List operations by the time of their creation, the newest first unless said otherwise.
+
+        Raises:
+            LedgerUnavailableError: the database is away, and the files alone do not say all.
+        """
+        states = (state,) if isinstance(state, State) else tuple(state or ())
+
+        def work(connection: Connection) -> list[Operation]:
+            return self._journal.list(
+                connection,
+                states=states,
+                bot_ids=spellings(bot_id) if bot_id is not None else (),
+                created_before_ms=created_before_ms,
+                oldest_first=oldest_first,
+                limit=limit,
+            )
+
+        return self._storage.read(work)
+
+    # --- ledger -----------------------------------------------------------------------------------
+
+    def log(self, row: LedgerRow) -> bool:
+        """Add a ledger row on its own.
+
+        Returns false if it was not added: it is the second money row of one Stripe object, or
+        another row has its id.
+
+        Raises:
+            InputError: it is no row that the ledger can hold.
+            RecordsLostError: neither the database nor the files took it.
+        """
+        check_row(row)
+
+        def work(connection: Connection) -> bool:
+            return self._ledger.insert(connection, row) or self._ledger.holds(connection, row)
+
+        added = self._storage.write(work, lambda: self._storage.spool.add_row(row), rows=[row])
+        return added is not False
+
+    def ledger(
+        self,
+        *,
+        bot: str | None = None,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+        object_id: str | None = None,
+        action_type: str | None = None,
+        error: bool | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[LedgerRow]:
+        """Yield ledger rows in order of time, those that still wait in the files among them.
+
+        Raises:
+            LedgerUnavailableError: the database is away, and the files alone do not say all.
+        """
+        wanted = LedgerFilter(
+            bot=bot,
+            since_ms=since_ms,
+            until_ms=until_ms,
+            object_id=object_id,
+            action_type=action_type,
+            error=error,
+        )
+
+        def page(after: LedgerRow | None, rows: int) -> Sequence[LedgerRow]:
+            return self._storage.read(
+                lambda connection: self._ledger.page(
+                    connection, wanted, newest_first=newest_first, after=after, limit=rows
+                ),
+                only_if_drained=False,
+            )
+
+        return read_ledger(page, self._spilled_rows, wanted, newest_first=newest_first, limit=limit)
+
+    # --- freezes ----------------------------------------------------------------------------------
+
+    def freeze(self, freeze: Freeze, row: LedgerRow | None = None) -> None:
+        """Add a freeze and its ledger row. It holds in this process whatever happens.
+
+        Raises:
+            RecordsLostError: neither the database nor the files took it.
+        """
+
+        def work(connection: Connection) -> None:
+            if self._freezes.add(connection, freeze) and row is not None:
+                self._ledger.insert(connection, row)
+
+        self._watch.hold([freeze])
+        self._storage.write(
+            work, lambda: self._storage.spool.add_freeze(freeze, row), rows=[row] if row else []
+        )
+        self._watch.recorded([freeze])
+
+    def unfreeze(self, pattern: str, *, lifted_by: str, row: LedgerRow | None = None) -> int:
+        """Lift every freeze of exactly this pattern; return how many there were.
+
+        Raises:
+            LedgerUnavailableError: the database is away. A freeze is lifted there, so that it is
+                lifted for every host or for none.
+        """
+        now_ms = self._now_ms()
+
+        def work(connection: Connection) -> tuple[int, Sequence[Freeze]]:
+            lifted = self._freezes.lift(connection, pattern, lifted_by=lifted_by, lifted_ms=now_ms)
+            if lifted and row is not None:
+                self._ledger.insert(connection, row)
+            return lifted, self._freezes.active(connection)
+
+        try:
+            lifted, active = self._storage.use(work, write=True)
+        except (DatabaseAwayError, DatabaseRefusedError) as error:
+            raise unavailable(str(error)) from None
+        self._watch.lifted(pattern, active)
+        return lifted
+
+    def freezes(self, *, include_lifted: bool = False) -> list[Freeze]:
+        """List the freezes that hold, or every one there ever was.
+
+        Raises:
+            LedgerUnavailableError: the database is away.
+        """
+        if include_lifted:
+            return self._storage.read(self._freezes.all)
+        return list(self._storage.read(self._freezes.active))
+
+    # --- the spill --------------------------------------------------------------------------------
+
+    def drain(self) -> DrainReport:
+        """Return what waits in the files to the database.
+
+        Raises:
+            LedgerUnavailableError: the database is away, or the files cannot be read.
+        """
+        return self._storage.drain()
+
+    def close(self) -> None:
+        """Close the database's connections; the next use opens new ones."""
+        self._storage.database.close()
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    def _begin_in_spool(
+        self, operation: Operation, refuse_if: RefuseIf | None, away: DatabaseAwayError
+    ) -> Operation | None:
+        if not self._spills_intents:
+            raise unavailable(str(away)) from None
+        with self._storage.spool_or_unavailable(str(away)) as spool:
+            stored = spool.find(operation.operation_id)
+            if stored is not None:
+                return stored
+            self._watch.expect_not_known_frozen(operation.bot_id)
+            if refuse_if is not None:
+                _refuse(operation, spool.unsettled(*_prints(operation)), refuse_if)
+            spool.save(operation)
+        return None
+
+    def _update_or_insert(
+        self, connection: Connection, wanted: Operation, expected: int, write_id: str
+    ) -> bool:
+        """Write `wanted`; return false if this very write was committed before."""
+        if self._journal.update(connection, wanted, expected=expected, write_id=write_id):
+            return True
+        # An intent that was spilled and never came back is written whole.
+        if self._journal.insert(connection, wanted, write_id):
+            return True
+        found = self._journal.find(connection, wanted.operation_id)
+        if found is None or found[1] == write_id:
+            return False
+        raise StaleOperationError(found[0])
+
+    def _spilled_rows(self) -> dict[str, LedgerRow]:
+        if self._storage.spool.is_empty():
+            return {}
+        with self._storage.spool_or_unavailable() as spool:
+            return spool.rows()
+
+
+def _prints(operation: Operation) -> tuple[str, str, str]:
+    return operation.bot_id, operation.fingerprint, operation.request_fingerprint
+
+
+def _refuse(operation: Operation, unsettled: Sequence[Operation], refuse_if: RefuseIf) -> None:
+    for other in unsettled:
+        if other.operation_id != operation.operation_id and refuse_if(other):
+            raise DuplicateIntentError(other)

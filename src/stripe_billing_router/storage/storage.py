@@ -1,0 +1,181 @@
+"""The database, and the files beside it while it is away: which of them takes a piece of work."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from ..core.operation import LedgerRow, Operation
+from ..core.secret import Secret
+from ..errors import LedgerUnavailableError
+from .database import Connection, Database
+from .errors import DatabaseAwayError, DatabaseRefusedError, RecordsLostError
+from .outage import EventSink, Outage
+from .replay import Drain, DrainReport
+from .spool import Spool
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+
+class Storage:
+    """One database and one spill, which is brought back before the database is used again."""
+
+    def __init__(self, url: str | Secret, spool_dir: Path, on_event: EventSink) -> None:
+        self._on_event = on_event
+        self.spool = Spool(spool_dir)
+        self.database = Database(url, seen_file=self.spool.folder / "database.seen")
+        self.outage = Outage(on_event, self.database.description)
+        self._drain = Drain(self.spool, self.database, new_write_id)
+
+    def use(self, work: Work[T], *, write: bool = False) -> T:
+        """Run `work` on the database, after what waits in the files came back.
+
+        Reading goes on if that could not be brought back: whoever reads looks into both.
+
+        Raises:
+            DatabaseAwayError, DatabaseRefusedError: see `Database.run`.
+        """
+        self.outage.expect_worth_asking()
+
+        def drained_first() -> T:
+            if not self.spool.is_empty():
+                try:
+                    self._drain_and_tell()
+                except DatabaseAwayError:
+                    if write:
+                        raise
+            return self.database.run(work, write=write)
+
+        return self._watched(drained_first)
+
+    def read(self, work: Work[T], *, only_if_drained: bool = True) -> T:
+        """Run `work` on the database or say why that is not possible.
+
+        Raises:
+            LedgerUnavailableError: the database is away, or records still wait in the files.
+        """
+        try:
+            found = self.use(work)
+        except (DatabaseAwayError, DatabaseRefusedError) as error:
+            raise unavailable(f"{error}. What waits is in {self.spool.folder}.") from None
+        if only_if_drained and not self.spool.is_empty():
+            raise unavailable(f"Records wait in {self.spool.folder} and cannot be brought back.")
+        return found
+
+    def write(
+        self,
+        work: Work[T],
+        spill: Callable[[], None],
+        *,
+        operation: Operation | None = None,
+        rows: Sequence[LedgerRow] = (),
+    ) -> T | None:
+        """Run `work` on the database or, if that is not possible, `spill` with the spool locked.
+
+        Raises:
+            RecordsLostError: neither was possible.
+        """
+        try:
+            return self.use(work, write=True)
+        except DatabaseAwayError as error:
+            reason = str(error)
+        except DatabaseRefusedError as error:
+            reason = str(error)
+            self._on_event("record_refused", "critical", reason, {})
+        try:
+            with self.spool.locked():
+                spill()
+        except OSError as error:
+            raise RecordsLostError(f"{reason}; {error}", operation, rows) from None
+        return None
+
+    @contextmanager
+    def spool_or_unavailable(self, reason: str = "") -> Iterator[Spool]:
+        """Hold the spool's lock; without it nothing can be promised.
+
+        Raises:
+            LedgerUnavailableError: the files cannot be used.
+        """
+        try:
+            with self.spool.locked():
+                yield self.spool
+        except OSError as error:
+            raise unavailable(f"{reason}; {error}" if reason else str(error)) from None
+
+    def drain(self) -> DrainReport:
+        """Return what waits in the files to the database.
+
+        Raises:
+            LedgerUnavailableError: the database is away, or the files cannot be used.
+        """
+        if self.spool.is_empty():
+            return DrainReport()
+        try:
+            return self._watched(self._drain_and_tell)
+        except DatabaseAwayError as error:
+            raise unavailable(str(error)) from None
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    def _watched(self, work: Callable[[], T]) -> T:
+        started_s = time.monotonic()
+        try:
+            result = work()
+        except DatabaseAwayError as error:
+            self.outage.begins(error, took_s=time.monotonic() - started_s)
+            raise
+        except Exception:
+            self.outage.ends()
+            raise
+        self.outage.ends()
+        return result
+
+    def _drain_and_tell(self) -> DrainReport:
+        try:
+            report = self._drain.run()
+        except OSError as error:
+            # Unknown keys may stand in files that cannot be read: to go on would be to guess.
+            raise DatabaseAwayError(f"The spill cannot be brought back: {error}") from None
+        if report:
+            self._on_event(
+                "spill_returned",
+                "info",
+                f"Back in {self.database.description}: {report.operations} operations, "
+                f"{report.rows} ledger rows, {report.freezes} freezes.",
+                {"operations": report.operations, "rows": report.rows, "freezes": report.freezes},
+            )
+        if report.set_aside:
+            self._on_event(
+                "spill_set_aside",
+                "critical",
+                f"{report.set_aside} lines of the spill were torn or refused by the database; "
+                f"they are kept in {self.spool.set_aside_path}.",
+                {"lines": report.set_aside},
+            )
+        for operation_id in report.conflicts:
+            self._on_event(
+                "journal_conflict",
+                "critical",
+                f"Database and spill disagree on how {operation_id} ended; its payment at Stripe "
+                "must be looked at.",
+                {"operation_id": operation_id},
+            )
+        return report
+
+
+def new_write_id() -> str:
+    """Name one commit."""
+    return os.urandom(8).hex()
+
+
+def unavailable(reason: str) -> LedgerUnavailableError:
+    """Return the error that says that there is nowhere to write, or nothing to read."""
+    return LedgerUnavailableError(
+        f"The billing records cannot be used, so nothing was sent: {reason} "
+        "Repair the database or make the folder writable, then call again."
+    )
