@@ -134,14 +134,14 @@ def run(cell: Cell, arguments: list[str]) -> Result:
 def main(arguments: list[str]) -> int:
     """Run all cells and print a table; return 1 if one failed."""
     results = []
-    planned = cells()
+    intent = cells()
     if arguments[:1] == ["--others"]:
         arguments = arguments[1:]
         own = f"{sys.version_info.major}.{sys.version_info.minor}"
-        planned = [cell for cell in planned if cell.version != own or cell.oldest_stripe]
-    for number, cell in enumerate(planned, start=1):
+        intent = [cell for cell in intent if cell.version != own or cell.oldest_stripe]
+    for number, cell in enumerate(intent, start=1):
         title = f"Python {cell.version}, {cell.stripe} stripe"
-        print(f"\n--- {number} of {len(planned)}: {title}", flush=True)
+        print(f"\n--- {number} of {len(intent)}: {title}", flush=True)
         results.append(run(cell, arguments))
     print(f"\n{'Python':8}{'stripe':10}{'':8}{'seconds':>8}  pytest says")
     for result in results:

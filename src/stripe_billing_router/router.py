@@ -16,24 +16,24 @@ from .core.operation import Freeze, LedgerRow, Operation, State
 from .core.receipt import Receipt
 from .core.secret import Secret, wrapped
 from .domain.operations.intent import (
-    Planned,
-    plan_balance,
-    plan_charge,
-    plan_checkout_session,
-    plan_customer,
-    plan_refund,
-    plan_subscription,
+    Intent,
+    intent_to_charge,
+    intent_to_check_out,
+    intent_to_create_customer,
+    intent_to_read_balance,
+    intent_to_refund,
+    intent_to_subscribe,
 )
 from .domain.requests import check_text
-from .engine.customer_cache import KnownObjects
+from .engine.customer_cache import CustomerCache
 from .engine.engine import Engine
-from .engine.lookup import Reconciler
-from .engine.mismatch import Discrepancies
-from .engine.outcomes_writer import Settler
+from .engine.lookup import OutcomeLookup
+from .engine.mismatch import MismatchHandler
+from .engine.outcomes_writer import OutcomeWriter
 from .engine.processes import current_process, is_alive
 from .engine.recovery import Progress, Recovery, RecoveryReport
 from .engine.rollback import RollbackHook, RollbackManager
-from .engine.sender import Sender, Surroundings
+from .engine.sender import Runtime, Sender
 from .errors import InputError, LedgerUnavailableError, PaymentDeclinedError, UnknownOperationError
 from .gateway.clock import ClockCheckedGateway
 from .gateway.gateway import StripeGateway
@@ -67,8 +67,8 @@ class BillingRouter:
         self._table.replace_all(load_routes(self.settings.routing_config))
         self.routes = RoutingTableView(self._table)
         self._alerts = Alerts(self.settings.alert_urls)
-        self._known = KnownObjects(self.settings.customer_cache_s)
-        self._around = around = Surroundings(_now_ms, time.sleep, current_process, is_alive)
+        self._known = CustomerCache(self.settings.customer_cache_s)
+        self._runtime = runtime = Runtime(_now_ms, time.sleep, current_process, is_alive)
         self.records = Records(
             self.settings.database_url,
             self.settings.ledger_dir,
@@ -83,29 +83,31 @@ class BillingRouter:
             refresh_s=self.settings.key_refresh_s,
             stale_after_s=self.settings.key_stale_after_s,
         )
-        sender = Sender(around)
-        self.rollback_manager = RollbackManager(records=self.records, sender=sender, around=around)
-        self._discrepancies = Discrepancies(
+        sender = Sender(runtime)
+        self.rollback_manager = RollbackManager(
+            records=self.records, sender=sender, runtime=runtime
+        )
+        self._mismatches = MismatchHandler(
             records=self.records,
             rollback_manager=self.rollback_manager,
             alert=self._alerts.send,
             distrust_key=self._keyring.distrust,
-            around=around,
+            runtime=runtime,
         )
-        settler = Settler(records=self.records, discrepancies=self._discrepancies, around=around)
-        self._reconciler = reconciler = Reconciler(
-            settler=settler,
-            proven_gateway=self._keyring.proven_gateway,
-            discrepancies=self._discrepancies,
+        outcomes = OutcomeWriter(records=self.records, mismatches=self._mismatches, runtime=runtime)
+        self._lookup = lookup = OutcomeLookup(
+            outcomes=outcomes,
+            verified_gateway=self._keyring.verified_gateway,
+            mismatches=self._mismatches,
             sender=sender,
         )
         self._engine = Engine(
             records=self.records,
-            proven_gateway=self._keyring.proven_gateway,
-            discrepancies=self._discrepancies,
-            reconciler=reconciler,
-            settler=settler,
-            around=around,
+            verified_gateway=self._keyring.verified_gateway,
+            mismatches=self._mismatches,
+            lookup=lookup,
+            outcomes=outcomes,
+            runtime=runtime,
             sender=sender,
             lease_s=self.settings.lease_s,
             on_reply=self._known.note,
@@ -122,7 +124,7 @@ class BillingRouter:
             read_timeout_s=self.settings.read_timeout_s,
             call_timeout_s=self.settings.call_timeout_s,
         )
-        return ClockCheckedGateway(gateway, self._around, self._alerts, self._keyring.distrust)
+        return ClockCheckedGateway(gateway, self._runtime, self._alerts, self._keyring.distrust)
 
     @property
     def public_key(self) -> str:
@@ -172,7 +174,7 @@ class BillingRouter:
         overrides: Mapping[str, str] | None = None,
     ) -> Receipt:
         """Take one payment, of `amount` or of a price; see the helper of the same name."""
-        planned = plan_charge(
+        intent = intent_to_charge(
             self.resolve(bot_id, overrides),
             amount=amount,
             description=description,
@@ -183,7 +185,7 @@ class BillingRouter:
             metadata=metadata,
             overrides=overrides,
         )
-        return self._execute(planned, idempotency_key)
+        return self._execute(intent, idempotency_key)
 
     def create_customer(
         self,
@@ -195,8 +197,8 @@ class BillingRouter:
     ) -> Receipt:
         """Create a customer; see the helper of the same name."""
         found = self.resolve(bot_id, overrides)
-        planned = plan_customer(found, customer_info, overrides=overrides)
-        return self._execute(planned, idempotency_key)
+        intent = intent_to_create_customer(found, customer_info, overrides=overrides)
+        return self._execute(intent, idempotency_key)
 
     def create_subscription(
         self,
@@ -209,14 +211,14 @@ class BillingRouter:
         **params: Any,
     ) -> Receipt:
         """Subscribe a customer; see the helper of the same name."""
-        planned = plan_subscription(
+        intent = intent_to_subscribe(
             self.resolve(bot_id, overrides),
             price_id=price_id,
             customer_id=customer_id,
             overrides=overrides,
             params=params,
         )
-        return self._execute(planned, idempotency_key)
+        return self._execute(intent, idempotency_key)
 
     def refund(
         self,
@@ -230,7 +232,7 @@ class BillingRouter:
         **params: Any,
     ) -> Receipt:
         """Return money of a payment; see the helper of the same name."""
-        planned = plan_refund(
+        intent = intent_to_refund(
             self.resolve(bot_id, overrides),
             payment_id,
             amount=amount,
@@ -238,7 +240,7 @@ class BillingRouter:
             overrides=overrides,
             params=params,
         )
-        return self._execute(planned, idempotency_key)
+        return self._execute(intent, idempotency_key)
 
     def create_checkout_session(
         self,
@@ -250,8 +252,8 @@ class BillingRouter:
     ) -> Receipt:
         """Create a Checkout session; see the helper of the same name."""
         found = self.resolve(bot_id, overrides)
-        planned = plan_checkout_session(found, params, overrides=overrides)
-        return self._execute(planned, idempotency_key)
+        intent = intent_to_check_out(found, params, overrides=overrides)
+        return self._execute(intent, idempotency_key)
 
     def get_balance(
         self,
@@ -261,39 +263,39 @@ class BillingRouter:
         overrides: Mapping[str, str] | None = None,
     ) -> Decimal:
         """Return the available balance in major units; see the helper of the same name."""
-        planned = plan_balance(self.resolve(bot_id, overrides), currency)
-        balance = self._execute(planned, None, keyed=True).amount
+        intent = intent_to_read_balance(self.resolve(bot_id, overrides), currency)
+        balance = self._execute(intent, None, keyed=True).amount
         assert balance is not None, "a balance is an amount"
         return balance
 
     def _execute(
-        self, planned: Planned, idempotency_key: str | None, *, keyed: bool | None = None
+        self, intent: Intent, idempotency_key: str | None, *, keyed: bool | None = None
     ) -> Receipt:
         keyed = idempotency_key is not None if keyed is None else keyed
         key = random_key() if idempotency_key is None else check_idempotency_key(idempotency_key)
-        plan = self._known.complete(planned.plan)
+        instruction = self._known.complete(intent.instruction)
         try:
             with within(self.settings.give_up_after_s):
                 account = self._keyring.keys.master_account_id
                 now_ms = _now_ms()
                 wanted = Operation(
-                    operation_id=operation_id(account, plan.bot_id, plan.action, key),
-                    bot_id=plan.bot_id,
-                    action=plan.action,
+                    operation_id=operation_id(account, instruction.bot_id, instruction.action, key),
+                    bot_id=instruction.bot_id,
+                    action=instruction.action,
                     idempotency_key=key,
                     account=account,
                     attempt=1,
                     state=State.PENDING,
-                    fingerprint=planned.fingerprint,
-                    request_fingerprint=planned.request_fingerprint,
-                    plan=plan,
+                    fingerprint=intent.fingerprint,
+                    request_fingerprint=intent.request_fingerprint,
+                    instruction=instruction,
                     created_ms=now_ms,
                     updated_ms=now_ms,
                 )
                 return self._engine.execute(wanted, keyed=keyed)
         except PaymentDeclinedError:
             # What was remembered of the customer's default method may be out of date.
-            self._known.forget(plan.customer_id)
+            self._known.forget(instruction.customer_id)
             raise
 
     # Operations and freezes.
@@ -319,18 +321,18 @@ class BillingRouter:
         if not refresh:
             return found
         with within(self.settings.give_up_after_s):
-            return self._reconciler.refresh(found)
+            return self._lookup.refresh(found)
 
     def recover(self, progress: Progress | None = None) -> RecoveryReport:
         """Finish what dead processes left; see the helper of the same name."""
         recovery = Recovery(
             records=self.records,
             engine=self._engine,
-            reconciler=self._reconciler,
-            discrepancies=self._discrepancies,
-            proven_gateway=self._keyring.proven_gateway,
+            lookup=self._lookup,
+            mismatches=self._mismatches,
+            verified_gateway=self._keyring.verified_gateway,
             alert=self._alerts.send,
-            around=self._around,
+            runtime=self._runtime,
             resume_within_s=self.settings.resume_within_s,
             give_up_after_s=self.settings.give_up_after_s,
         )

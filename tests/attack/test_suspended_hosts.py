@@ -23,7 +23,7 @@ def test_a_host_that_was_suspended_between_two_sends_does_not_send_again(
         platform.sandbox.advance(hours=hours)  # after a day Stripe has forgotten the key
 
     sender: Any = platform.router.rollback_manager._sender
-    around = sender._around
+    around = sender._runtime
     monkeypatch.setattr(
         sender,
         "_around",

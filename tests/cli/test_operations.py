@@ -11,7 +11,7 @@ import pytest
 from typer.testing import Result
 
 from stripe_billing_router.cli.operations import MEANINGS, UNSETTLED
-from stripe_billing_router.core.operation import Operation, Plan, State, StepRecord
+from stripe_billing_router.core.operation import Instruction, Operation, State, StepRecord
 from stripe_billing_router.core.operation import Result as Outcome
 from stripe_billing_router.storage.records import Records
 from support.records import BOT, operation
@@ -64,10 +64,12 @@ def test_what_is_not_over_is_every_state_that_may_change_of_itself() -> None:
 
 
 def test_the_table_of_operations(run: Run, begin: Begin) -> None:
-    plan = Plan(action="charge", kind="amount", bot_id=BOT, amount_minor=1999, currency="usd")
-    first = begin("first", State.FAILED, plan=plan)
-    by_price = Plan(action="charge", kind="price", bot_id=BOT, price_id="price_1")
-    second = begin("second", State.OPEN, plan=by_price, created_ms=START_MS + 1000)
+    instruction = Instruction(
+        action="charge", kind="amount", bot_id=BOT, amount_minor=1999, currency="usd"
+    )
+    first = begin("first", State.FAILED, instruction=instruction)
+    by_price = Instruction(action="charge", kind="price", bot_id=BOT, price_id="price_1")
+    second = begin("second", State.OPEN, instruction=by_price, created_ms=START_MS + 1000)
     result = run("operations", "--limit", "2")
     assert [line.split() for line in result.stdout.splitlines()[1:3]] == [
         ["2026-07-01", "12:00:01", "open", "charge", "-", BOT, second.operation_id],

@@ -75,6 +75,6 @@ def test_every_field_of_a_route_is_described() -> None:
 
 def test_every_fault_of_the_sandbox_is_described() -> None:
     described = {row[0] for row in rows(DOCS / "testing-your-bot.md", "fault")}
-    plan = {name for name, _ in inspect.getmembers(FaultPlan, inspect.isfunction)}
+    instruction = {name for name, _ in inspect.getmembers(FaultPlan, inspect.isfunction)}
     for_the_sandbox_itself = {"add", "on_request", "in_endpoint"}
-    assert described == {name for name in plan if name[0] != "_"} - for_the_sandbox_itself
+    assert described == {name for name in instruction if name[0] != "_"} - for_the_sandbox_itself

@@ -73,7 +73,7 @@ def test_what_waits_and_what_was_set_aside_is_counted_and_left(site: Site, folde
     with spool.locked():
         spool.save(operation("a"), rows=[row()])
         spool.save(operation("b"))
-        spool.set_aside(b"torn")
+        spool.quarantine(b"torn")
     before = site.files()
     found = site.diagnose()
     assert found["waiting"].status is Status.WARNING

@@ -4,11 +4,11 @@ import pytest
 
 from stripe_billing_router.core.calls import (
     CallFailedError,
-    Effect,
     Failure,
     FailureKind,
     Reply,
     StripeCall,
+    WriteEffect,
 )
 from stripe_billing_router.gateway.methods import METHODS
 
@@ -23,8 +23,8 @@ def test_a_call_has_no_parameters_and_no_target_of_its_own() -> None:
     assert (call.params, call.target) == ({}, None)
 
 
-@pytest.mark.parametrize("name", [*FailureKind, *Effect])
-def test_a_kind_is_stored_by_its_name_in_lower_case(name: FailureKind | Effect) -> None:
+@pytest.mark.parametrize("name", [*FailureKind, *WriteEffect])
+def test_a_kind_is_stored_by_its_name_in_lower_case(name: FailureKind | WriteEffect) -> None:
     """Journals of earlier versions hold these names."""
     assert name.value == name.name.lower()
 

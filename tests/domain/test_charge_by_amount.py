@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from stripe_billing_router.core.calls import CallFailedError, Failure, FailureKind, StripeCall
-from stripe_billing_router.core.operation import Plan, State
+from stripe_billing_router.core.operation import Instruction, State
 from stripe_billing_router.domain.flows import UncleanError
 from stripe_billing_router.domain.operations.charge import charge_by_amount, remove_payment_intent
 from stripe_billing_router.errors import InputError
 from support.scripted import DECLINED, FORBIDDEN, GONE, REJECTED, play
 
-PLAN = Plan(
+PLAN = Instruction(
     action="charge",
     kind="amount",
     bot_id="finance:bot",
@@ -69,19 +69,19 @@ class TestPaymentMethod:
         assert done.reply.body == PAID
 
     def test_one_that_is_named_wins_over_the_customers(self) -> None:
-        plan = replace(PLAN, payment_method_id="pm_named", user_email="route@example.com")
+        instruction = replace(PLAN, payment_method_id="pm_named", user_email="route@example.com")
         create = StripeCall(
             "create", "payment_intents.create", {**CONFIRMED, "payment_method": "pm_named"}
         )
-        done = play(charge_by_amount(plan, TAGS), (READ_CUSTOMER, CUSTOMER), (create, PAID))
+        done = play(charge_by_amount(instruction, TAGS), (READ_CUSTOMER, CUSTOMER), (create, PAID))
         assert done.user_email == "route@example.com"
 
     def test_with_all_known_the_customer_is_not_read(self) -> None:
-        plan = replace(
+        instruction = replace(
             PLAN, payment_method_id="pm_default", user_email="known@example.com",
             customer_known=True,
         )  # fmt: skip
-        done = play(charge_by_amount(plan, TAGS), (CREATE, PAID))
+        done = play(charge_by_amount(instruction, TAGS), (CREATE, PAID))
         assert done.user_email == "known@example.com"
 
     def test_without_any_it_is_created_unconfirmed_and_stays_open(self) -> None:
@@ -96,11 +96,11 @@ class TestPaymentMethod:
         assert (done.amount_minor, done.user_email) == (1000, None)
 
     def test_a_description_is_sent(self) -> None:
-        plan = replace(PLAN, customer_known=True, description="Order 17")
+        instruction = replace(PLAN, customer_known=True, description="Order 17")
         create = StripeCall(
             "create", "payment_intents.create", {**UNCONFIRMED, "description": "Order 17"}
         )
-        play(charge_by_amount(plan, TAGS), (create, intent("requires_payment_method")))
+        play(charge_by_amount(instruction, TAGS), (create, intent("requires_payment_method")))
 
     def test_a_deleted_customer_is_refused_before_anything_is_made(self) -> None:
         gone = {"id": "cus_1", "object": "customer", "deleted": True}
@@ -129,30 +129,33 @@ class TestPaymentMethod:
 def test_only_a_succeeded_intent_is_paid_and_only_a_cancelled_one_dead(
     status: str, state: State, action_type: str
 ) -> None:
-    plan = replace(PLAN, payment_method_id="pm_default", customer_known=True)
-    done = play(charge_by_amount(plan, TAGS), (CREATE, intent(status)))
+    instruction = replace(PLAN, payment_method_id="pm_default", customer_known=True)
+    done = play(charge_by_amount(instruction, TAGS), (CREATE, intent(status)))
     assert (done.state, done.action_type) == (state, action_type)
     assert done.paid is (status == "succeeded")
     assert done.amount_minor == 1000
 
 
 def test_the_ledger_takes_what_was_received_and_only_of_what_is_paid() -> None:
-    plan = replace(PLAN, payment_method_id="pm_default", customer_known=True)
-    part = play(charge_by_amount(plan, TAGS), (CREATE, intent("succeeded", amount_received=900)))
+    instruction = replace(PLAN, payment_method_id="pm_default", customer_known=True)
+    part = play(
+        charge_by_amount(instruction, TAGS), (CREATE, intent("succeeded", amount_received=900))
+    )
     assert part.amount_minor == 900
     held = play(
-        charge_by_amount(plan, TAGS), (CREATE, intent("requires_capture", amount_received=900))
+        charge_by_amount(instruction, TAGS),
+        (CREATE, intent("requires_capture", amount_received=900)),
     )
     assert held.amount_minor == 1000
 
 
 class TestDefiniteFailure:
-    plan = replace(PLAN, payment_method_id="pm_default", customer_known=True)
+    instruction = replace(PLAN, payment_method_id="pm_default", customer_known=True)
 
     def test_a_decline_cancels_the_intent_that_it_left(self) -> None:
         with pytest.raises(CallFailedError) as caught:
             play(
-                charge_by_amount(self.plan, TAGS),
+                charge_by_amount(self.instruction, TAGS),
                 (CREATE, DECLINED_WITH_INTENT),
                 (READ, intent("requires_payment_method")),
                 (CANCEL, intent("canceled")),
@@ -162,7 +165,7 @@ class TestDefiniteFailure:
     def test_an_intent_that_is_cancelled_already_is_left_alone(self) -> None:
         with pytest.raises(CallFailedError):
             play(
-                charge_by_amount(self.plan, TAGS),
+                charge_by_amount(self.instruction, TAGS),
                 (CREATE, DECLINED_WITH_INTENT),
                 (READ, intent("canceled")),
             )
@@ -171,9 +174,9 @@ class TestDefiniteFailure:
         ("status", "state"), [("succeeded", State.SUCCEEDED), ("processing", State.OPEN)]
     )
     def test_an_intent_that_was_paid_after_all_counts(self, status: str, state: State) -> None:
-        plan = replace(self.plan, user_email="route@example.com")
+        instruction = replace(self.instruction, user_email="route@example.com")
         done = play(
-            charge_by_amount(plan, TAGS),
+            charge_by_amount(instruction, TAGS),
             (CREATE, DECLINED_WITH_INTENT),
             (READ, intent(status, amount_received=1000)),
         )
@@ -183,19 +186,19 @@ class TestDefiniteFailure:
 
     def test_a_refusal_that_made_nothing_is_let_out_at_once(self) -> None:
         with pytest.raises(CallFailedError) as caught:
-            play(charge_by_amount(self.plan, TAGS), (CREATE, REJECTED))
+            play(charge_by_amount(self.instruction, TAGS), (CREATE, REJECTED))
         assert caught.value.failure == REJECTED
 
     def test_other_objects_that_an_error_names_are_none_of_ours(self) -> None:
         other = replace(DECLINED, objects={"payment_method": "pm_1", "charge": "ch_1"})
         with pytest.raises(CallFailedError):
-            play(charge_by_amount(self.plan, TAGS), (CREATE, other))
+            play(charge_by_amount(self.instruction, TAGS), (CREATE, other))
 
     @pytest.mark.parametrize("problem", [FORBIDDEN, GONE, REJECTED])
     def test_a_removal_that_fails_leaves_the_operation_unclean(self, problem: Failure) -> None:
         with pytest.raises(UncleanError) as caught:
             play(
-                charge_by_amount(self.plan, TAGS),
+                charge_by_amount(self.instruction, TAGS),
                 (CREATE, DECLINED_WITH_INTENT),
                 (READ, problem),
             )
@@ -205,7 +208,7 @@ class TestDefiniteFailure:
         refused = Failure(FailureKind.INVALID, "cannot cancel", 400)
         with pytest.raises(UncleanError) as caught:
             play(
-                charge_by_amount(self.plan, TAGS),
+                charge_by_amount(self.instruction, TAGS),
                 (CREATE, DECLINED_WITH_INTENT),
                 (READ, intent("requires_payment_method")),
                 (CANCEL, refused),

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from stripe_billing_router.core.calls import CallFailedError, Failure, FailureKind, StripeCall
-from stripe_billing_router.core.operation import Plan, State
+from stripe_billing_router.core.operation import Instruction, State
 from stripe_billing_router.domain.flows import UncleanError
 from stripe_billing_router.domain.operations.charge import charge_by_price, remove_invoice
 from stripe_billing_router.errors import LimitExceededError
 from support.scripted import DECLINED, FORBIDDEN, GONE, REJECTED, Answer, play
 
-PLAN = Plan(
+PLAN = Instruction(
     action="charge",
     kind="price",
     bot_id="finance:bot",
@@ -77,14 +77,14 @@ def test_an_invoice_is_drafted_filled_finalized_and_paid() -> None:
 
 
 def test_what_the_plan_names_is_sent() -> None:
-    plan = replace(
+    instruction = replace(
         PLAN, currency="eur", description="Order 17", payment_method_id="pm_1",
         user_email="route@example.com",
     )  # fmt: skip
     drafted = replace(DRAFT, params={**DRAFT.params, "currency": "eur", "description": "Order 17"})
     pay = replace(PAY, params={"payment_method": "pm_1", "off_session": True})
     done = play(
-        charge_by_price(plan, TAGS),
+        charge_by_price(instruction, TAGS),
         (drafted, invoice("draft")), WITH_ITEM, FINALIZED, (pay, PAID),
     )  # fmt: skip
     assert done.user_email == "route@example.com"
@@ -161,10 +161,10 @@ class TestExcess:
     def test_more_than_permitted_is_voided_and_refused(
         self, due: int | None, total: int | None, permitted: int | None
     ) -> None:
-        plan = replace(PLAN, permitted_minor=permitted)
+        instruction = replace(PLAN, permitted_minor=permitted)
         with pytest.raises(LimitExceededError) as caught:
             play(
-                charge_by_price(plan, TAGS),
+                charge_by_price(instruction, TAGS),
                 DRAFTED, WITH_ITEM, (FINALIZE, invoice("open", due, total)), *VOIDED,
             )  # fmt: skip
         assert caught.value.money_moved == "no"
@@ -178,9 +178,15 @@ class TestExcess:
     def test_what_is_permitted_is_paid(
         self, due: int, total: int | None, permitted: int | None
     ) -> None:
-        plan = replace(PLAN, permitted_minor=permitted)
+        instruction = replace(PLAN, permitted_minor=permitted)
         finalized = invoice("open", due, total)
-        play(charge_by_price(plan, TAGS), DRAFTED, WITH_ITEM, (FINALIZE, finalized), (PAY, PAID))
+        play(
+            charge_by_price(instruction, TAGS),
+            DRAFTED,
+            WITH_ITEM,
+            (FINALIZE, finalized),
+            (PAY, PAID),
+        )
 
 
 class TestDefiniteFailure:
@@ -214,9 +220,9 @@ class TestDefiniteFailure:
         assert caught.value.failure == DECLINED
 
     def test_an_invoice_that_was_paid_after_all_counts(self) -> None:
-        plan = replace(PLAN, user_email="route@example.com")
+        instruction = replace(PLAN, user_email="route@example.com")
         done = play(
-            charge_by_price(plan, TAGS),
+            charge_by_price(instruction, TAGS),
             DRAFTED, WITH_ITEM, FINALIZED, (PAY, DECLINED), (READ, PAID),
         )  # fmt: skip
         assert (done.state, done.amount_minor) == (State.SUCCEEDED, 2000)

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from stripe_billing_router.core.calls import Reply
-from stripe_billing_router.core.operation import MONEY_ACTIONS, Plan, Result, State
-from stripe_billing_router.domain.flows import Settlement
+from stripe_billing_router.core.operation import MONEY_ACTIONS, Instruction, Result, State
+from stripe_billing_router.domain.flows import Outcome
 from stripe_billing_router.domain.ledger_rows import (
     body_amount,
     entry,
     failure_row,
+    outcome_row,
     result_of,
-    settlement_row,
 )
 from stripe_billing_router.errors import AccountMismatchError, BillingError, PaymentDeclinedError
 from support.operations import OPERATION
@@ -23,10 +23,10 @@ from support.operations import OPERATION
 NOW_MS = 1_700_000_000_000
 
 
-def settlement(amount_minor: int | None = 1999, **fields: Any) -> Settlement:
+def settlement(amount_minor: int | None = 1999, **fields: Any) -> Outcome:
     body = {"id": "pi_1", "object": "payment_intent", "client_secret": "pi_1_secret_2"}
     return replace(
-        Settlement(
+        Outcome(
             state=State.SUCCEEDED,
             reply=Reply(body, {"request-id": "req_1"}),
             action_type="charge",
@@ -85,7 +85,7 @@ def test_the_amount_of_any_object_is_exact_or_none(
 
 class TestSettlementRow:
     def test_it_is_what_stripe_took(self) -> None:
-        row = settlement_row(OPERATION, settlement(), NOW_MS)
+        row = outcome_row(OPERATION, settlement(), NOW_MS)
         assert (row.action_type, row.amount, row.currency) == ("charge", Decimal("19.99"), "usd")
         assert (row.timestamp_ms, row.bot_id, row.error) == (NOW_MS, "finance:bot", 0)
         assert row.user_email == "payer@example.com"
@@ -94,16 +94,18 @@ class TestSettlementRow:
         assert "secret" not in row.raw_event_json
 
     def test_the_plans_email_stands_in_for_stripes(self) -> None:
-        row = settlement_row(OPERATION, settlement(user_email=None), NOW_MS)
+        row = outcome_row(OPERATION, settlement(user_email=None), NOW_MS)
         assert row.user_email == "route@example.com"
 
     def test_what_has_no_amount_has_none(self) -> None:
-        assert settlement_row(OPERATION, settlement(None), NOW_MS).amount is None
+        assert outcome_row(OPERATION, settlement(None), NOW_MS).amount is None
 
 
 class TestFailureRow:
-    def row(self, error: BillingError, **plan: Any) -> tuple[Any, dict[str, Any]]:
-        operation = replace(OPERATION, plan=replace(OPERATION.plan, **plan), attempt=2)
+    def row(self, error: BillingError, **instruction: Any) -> tuple[Any, dict[str, Any]]:
+        operation = replace(
+            OPERATION, instruction=replace(OPERATION.instruction, **instruction), attempt=2
+        )
         row = failure_row(operation, error, NOW_MS)
         return row, json.loads(row.raw_event_json)
 
@@ -155,5 +157,7 @@ def test_any_other_row_names_the_bot_and_the_account() -> None:
 
 
 def test_a_plan_is_not_needed_to_tell_an_amount() -> None:
-    bare = replace(OPERATION, plan=Plan(action="charge", kind="price", bot_id="finance:bot"))
+    bare = replace(
+        OPERATION, instruction=Instruction(action="charge", kind="price", bot_id="finance:bot")
+    )
     assert failure_row(bare, BillingError("no"), NOW_MS).amount is None

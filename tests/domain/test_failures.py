@@ -2,7 +2,7 @@
 
 import pytest
 
-from stripe_billing_router.core.calls import Effect, Failure, FailureKind
+from stripe_billing_router.core.calls import Failure, FailureKind, WriteEffect
 from stripe_billing_router.domain.failures import public_error
 from stripe_billing_router.domain.outcomes import effect_of
 from stripe_billing_router.errors import (
@@ -35,7 +35,7 @@ every_kind = pytest.mark.parametrize("kind", list(FailureKind))
 
 @every_kind
 def test_without_an_effect_the_failure_names_the_error(kind: FailureKind) -> None:
-    error = public_error(Failure(kind), Effect.NONE, action="charge")
+    error = public_error(Failure(kind), WriteEffect.NONE, action="charge")
     assert type(error) is WITHOUT_EFFECT[kind]
     assert error.money_moved == "no"
     assert error.retryable is (type(error) in (StripeUnavailableError, RateLimitedError))
@@ -43,7 +43,7 @@ def test_without_an_effect_the_failure_names_the_error(kind: FailureKind) -> Non
 
 @every_kind
 def test_an_unknown_effect_outweighs_everything_else(kind: FailureKind) -> None:
-    error = public_error(Failure(kind), Effect.UNKNOWN, action="charge")
+    error = public_error(Failure(kind), WriteEffect.UNKNOWN, action="charge")
     assert type(error) is OutcomeUnknownError
     assert (error.money_moved, error.retryable) == ("unknown", True)
     assert "same idempotency key" in str(error)
@@ -57,13 +57,13 @@ def test_what_may_have_had_an_effect_is_never_told_as_without_one(kind: FailureK
 
 
 def test_a_decline_is_a_decline_by_its_effect_alone() -> None:
-    error = public_error(Failure(FailureKind.OTHER), Effect.DECLINED, action="charge")
+    error = public_error(Failure(FailureKind.OTHER), WriteEffect.DECLINED, action="charge")
     assert type(error) is PaymentDeclinedError
     assert error.money_moved == "no"
 
 
-@pytest.mark.parametrize("effect", list(Effect))
-def test_every_fact_reaches_the_caller_and_none_of_it_is_a_body(effect: Effect) -> None:
+@pytest.mark.parametrize("effect", list(WriteEffect))
+def test_every_fact_reaches_the_caller_and_none_of_it_is_a_body(effect: WriteEffect) -> None:
     failure = Failure(
         FailureKind.DECLINED,
         "Your card was declined.",
@@ -95,16 +95,16 @@ def test_every_fact_reaches_the_caller_and_none_of_it_is_a_body(effect: Effect) 
 def test_errors_without_an_effect_name_their_operation_too(kind: FailureKind) -> None:
     failure = Failure(kind, stripe_code="some_code")
     error = public_error(
-        failure, Effect.NONE, action="charge", operation_id="op_1", idempotency_key="order-1"
+        failure, WriteEffect.NONE, action="charge", operation_id="op_1", idempotency_key="order-1"
     )
     assert (error.operation_id, error.idempotency_key) == ("op_1", "order-1")
     assert error.details["stripe_code"] == "some_code"
 
 
 @every_kind
-@pytest.mark.parametrize("effect", list(Effect))
+@pytest.mark.parametrize("effect", list(WriteEffect))
 def test_the_sentence_names_the_action_and_stripes_own_words_once(
-    kind: FailureKind, effect: Effect
+    kind: FailureKind, effect: WriteEffect
 ) -> None:
     failure = Failure(kind, "Stripe's sentence.", stripe_code="its_code")
     said = public_error(failure, effect, action="checkout session").message
@@ -116,17 +116,17 @@ def test_the_issuers_code_says_more_than_stripes() -> None:
     failure = Failure(
         FailureKind.DECLINED, stripe_code="card_declined", decline_code="insufficient_funds"
     )
-    said = public_error(failure, Effect.DECLINED, action="charge").message
+    said = public_error(failure, WriteEffect.DECLINED, action="charge").message
     assert "(insufficient_funds)" in said
     assert "card_declined" not in said
 
 
-@pytest.mark.parametrize("effect", list(Effect))
-def test_a_code_alone_is_told_without_a_colon(effect: Effect) -> None:
+@pytest.mark.parametrize("effect", list(WriteEffect))
+def test_a_code_alone_is_told_without_a_colon(effect: WriteEffect) -> None:
     failure = Failure(FailureKind.INVALID, stripe_code="resource_missing")
     assert "(resource_missing)" in public_error(failure, effect, action="charge").message
 
 
 def test_no_empty_brackets_where_stripe_gave_no_words() -> None:
-    said = public_error(Failure(FailureKind.OTHER), Effect.NONE, action="charge").message
+    said = public_error(Failure(FailureKind.OTHER), WriteEffect.NONE, action="charge").message
     assert "charge was not carried out: the answer was none that is known. Nothing was" in said

@@ -12,44 +12,44 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stripe_billing_router.domain.operations.intent import (
-    Planned,
-    plan_balance,
-    plan_charge,
-    plan_checkout_session,
-    plan_customer,
-    plan_refund,
-    plan_subscription,
+    Intent,
+    intent_to_charge,
+    intent_to_check_out,
+    intent_to_create_customer,
+    intent_to_read_balance,
+    intent_to_refund,
+    intent_to_subscribe,
 )
 from support.routes import FULL, LEAST, NO_ARGUMENTS, resolved
 
 URL = {"success_url": "https://x.example"}
 
 
-def charge(route: dict[str, Any] = FULL, **given_: Any) -> Planned:
+def charge(route: dict[str, Any] = FULL, **given_: Any) -> Intent:
     given_ = {**NO_ARGUMENTS, **given_}
-    return plan_charge(resolved(route, given_["overrides"]), **given_)
+    return intent_to_charge(resolved(route, given_["overrides"]), **given_)
 
 
-def subscription(route: dict[str, Any] = FULL, **given_: Any) -> Planned:
+def subscription(route: dict[str, Any] = FULL, **given_: Any) -> Intent:
     given_ = {"price_id": None, "customer_id": None, "overrides": None, "params": {}, **given_}
-    return plan_subscription(resolved(route, given_["overrides"]), **given_)
+    return intent_to_subscribe(resolved(route, given_["overrides"]), **given_)
 
 
-def refund(payment_id: str = "pi_1", **given_: Any) -> Planned:
+def refund(payment_id: str = "pi_1", **given_: Any) -> Intent:
     given_ = {"amount": None, "reason": None, "overrides": None, "params": {}, **given_}
-    return plan_refund(resolved(FULL, given_["overrides"]), payment_id, **given_)
+    return intent_to_refund(resolved(FULL, given_["overrides"]), payment_id, **given_)
 
 
-def checkout(route: dict[str, Any] = FULL, overrides: Any = None, **params: Any) -> Planned:
+def checkout(route: dict[str, Any] = FULL, overrides: Any = None, **params: Any) -> Intent:
     found = resolved(route, overrides)
-    return plan_checkout_session(found, {**URL, **params}, overrides=overrides)
+    return intent_to_check_out(found, {**URL, **params}, overrides=overrides)
 
 
-def customer(overrides: Any = None, **info: Any) -> Planned:
-    return plan_customer(resolved(FULL, overrides), info, overrides=overrides)
+def customer(overrides: Any = None, **info: Any) -> Intent:
+    return intent_to_create_customer(resolved(FULL, overrides), info, overrides=overrides)
 
 
-def same(one: Planned, other: Planned) -> bool:
+def same(one: Intent, other: Intent) -> bool:
     """Tell what the engine asks: is either fingerprint equal?"""
     return (
         one.fingerprint == other.fingerprint or one.request_fingerprint == other.request_fingerprint
@@ -59,8 +59,8 @@ def same(one: Planned, other: Planned) -> bool:
 class TestAmount:
     @pytest.mark.parametrize("amount", [10, "10", "10.0", "10.00", 10.0, Decimal("10.000")])
     def test_however_it_is_written(self, amount: Any) -> None:
-        for plan in charge, refund:
-            one, other = plan(amount=amount), plan(amount=10)
+        for instruction in charge, refund:
+            one, other = instruction(amount=amount), instruction(amount=10)
             assert one.fingerprint == other.fingerprint
             assert one.request_fingerprint == other.request_fingerprint
 
@@ -77,12 +77,12 @@ class TestAmount:
             context.prec = precision
             assert refund(amount=amount) == usual
             assert charge(amount=amount) == usual_charge
-        assert Decimal(str(usual.plan.amount)) == Decimal(amount)
-        assert not str(usual.plan.amount).endswith((".", ".0"))
+        assert Decimal(str(usual.instruction.amount)) == Decimal(amount)
+        assert not str(usual.instruction.amount).endswith((".", ".0"))
 
     def test_whole_hundreds_keep_their_zeros(self) -> None:
-        assert refund(amount=100).plan.amount == "100"
-        assert refund(amount="1200.50").plan.amount == "1200.5"
+        assert refund(amount=100).instruction.amount == "100"
+        assert refund(amount="1200.50").instruction.amount == "1200.5"
 
 
 DIFFERENT_CHARGES: list[dict[str, Any]] = [
@@ -104,8 +104,8 @@ DIFFERENT_CHARGES: list[dict[str, Any]] = [
 def test_charges_differ_by_kind_amount_currency_price_customer_and_overrides(
     one: int, other: int
 ) -> None:
-    planned = charge(**DIFFERENT_CHARGES[one]), charge(**DIFFERENT_CHARGES[other])
-    assert same(*planned) is (one == other)
+    intent = charge(**DIFFERENT_CHARGES[one]), charge(**DIFFERENT_CHARGES[other])
+    assert same(*intent) is (one == other)
 
 
 @pytest.mark.parametrize(
@@ -145,9 +145,9 @@ class TestRouteChanged:
         }  # fmt: skip
 
     def test_the_same_request_stays_the_same(self) -> None:
-        for plan in charge, subscription, checkout:
-            assert same(plan(), plan(self.changed))
-            assert plan().fingerprint != plan(self.changed).fingerprint
+        for instruction in charge, subscription, checkout:
+            assert same(instruction(), instruction(self.changed))
+            assert instruction().fingerprint != instruction(self.changed).fingerprint
         assert same(charge(amount=10), charge(self.changed, amount=10))
 
     def test_another_request_is_another_purchase(self) -> None:
@@ -159,82 +159,82 @@ class TestRouteChanged:
 
 
 def test_subscriptions_differ_by_price_customer_and_overrides() -> None:
-    planned = [
+    intent = [
         subscription(),
         subscription(price_id="price_other"),
         subscription(customer_id="cus_other"),
         subscription(overrides={"plan": "gold"}),
     ]
-    assert not any(same(one, other) for one in planned for other in planned if one is not other)
+    assert not any(same(one, other) for one in intent for other in intent if one is not other)
     how = {"default_payment_method": "pm_other", "description": "x", "metadata": {"a": "b"}}
-    assert planned[0].fingerprint == subscription(params=how).fingerprint
-    assert planned[0].request_fingerprint == subscription(params=how).request_fingerprint
+    assert intent[0].fingerprint == subscription(params=how).fingerprint
+    assert intent[0].request_fingerprint == subscription(params=how).request_fingerprint
 
 
 def test_refunds_differ_by_payment_amount_and_overrides() -> None:
-    planned = [
+    intent = [
         refund(),
         refund(amount=10),
         refund("pi_2"),
         refund("in_1"),
         refund(overrides={"plan": "gold"}),
     ]
-    assert not any(same(one, other) for one in planned for other in planned if one is not other)
+    assert not any(same(one, other) for one in intent for other in intent if one is not other)
     how: dict[str, Any] = {"reason": "duplicate", "params": {"metadata": {"a": "b"}}}
-    assert planned[0].fingerprint == refund(**how).fingerprint
-    assert planned[0].request_fingerprint == refund(**how).request_fingerprint
+    assert intent[0].fingerprint == refund(**how).fingerprint
+    assert intent[0].request_fingerprint == refund(**how).request_fingerprint
 
 
 def test_checkout_sessions_differ_by_mode_items_customer_and_overrides() -> None:
-    planned = [
+    intent = [
         checkout(),
         checkout(mode="subscription"),
         checkout(mode="setup"),
         checkout(line_items=[{"price": "price_route", "quantity": 2}]),
         checkout(overrides={"plan": "gold"}),
     ]
-    assert not any(same(one, other) for one in planned for other in planned if one is not other)
-    assert planned[0].fingerprint != checkout({**FULL, "customer_id": "cus_new"}).fingerprint
+    assert not any(same(one, other) for one in intent for other in intent if one is not other)
+    assert intent[0].fingerprint != checkout({**FULL, "customer_id": "cus_new"}).fingerprint
     how = checkout(metadata={"a": "b"}, locale="de")
-    assert planned[0].fingerprint == how.fingerprint
-    assert planned[0].request_fingerprint == how.request_fingerprint
+    assert intent[0].fingerprint == how.fingerprint
+    assert intent[0].request_fingerprint == how.request_fingerprint
 
 
 def test_customers_differ_by_who_they_are() -> None:
-    planned = [
+    intent = [
         customer(email="a@example.com"),
         customer(email="b@example.com"),
         customer(email="a@example.com", name="A"),
         customer(email="a@example.com", overrides={"plan": "gold"}),
     ]
-    assert not any(same(one, other) for one in planned for other in planned if one is not other)
+    assert not any(same(one, other) for one in intent for other in intent if one is not other)
     how = customer(
         email="a@example.com", description="reworded", payment_method="pm_new",
         invoice_settings={"default_payment_method": "pm_new"}, metadata={"a": "b"},
     )  # fmt: skip
-    assert planned[0].fingerprint == how.fingerprint
-    assert planned[0].request_fingerprint == how.request_fingerprint
-    assert how.plan.params["description"] == "reworded"
+    assert intent[0].fingerprint == how.fingerprint
+    assert intent[0].request_fingerprint == how.request_fingerprint
+    assert how.instruction.params["description"] == "reworded"
 
 
 def test_balances_differ_by_currency() -> None:
     found = resolved(LEAST)
-    assert same(plan_balance(found, None), plan_balance(found, "USD"))
-    assert not same(plan_balance(found, None), plan_balance(found, "eur"))
+    assert same(intent_to_read_balance(found, None), intent_to_read_balance(found, "USD"))
+    assert not same(intent_to_read_balance(found, None), intent_to_read_balance(found, "eur"))
 
 
 def test_the_fingerprints_of_this_version_stay_what_they_are() -> None:
     """They stand in journals: a change of form would turn retries into conflicts."""
-    planned = [
+    intent = [
         charge(amount="19.99", currency="usd", customer_id="cus_1", overrides={"plan": "gold"}),
         charge(price_id="price_1", currency="usd"),
         subscription(price_id="price_1", customer_id="cus_1"),
         refund(amount="7.50"),
         checkout(mode="subscription", line_items=[{"price": "price_1"}]),
         customer(email="a@example.com"),
-        plan_balance(resolved(FULL), "usd"),
+        intent_to_read_balance(resolved(FULL), "usd"),
     ]
-    assert [(one.fingerprint[:12], one.request_fingerprint[:12]) for one in planned] == [
+    assert [(one.fingerprint[:12], one.request_fingerprint[:12]) for one in intent] == [
         ("d607bfc56b33", "48b5504f431d"),
         ("c2039169ab7d", "47cbe6ffb161"),
         ("b13514aeac56", "02122f332832"),
@@ -246,7 +246,7 @@ def test_the_fingerprints_of_this_version_stay_what_they_are() -> None:
 
 
 def test_no_two_kinds_of_operation_are_ever_the_same() -> None:
-    planned = [charge(), charge(amount=1), subscription(), refund(), checkout(), customer(),
-               plan_balance(resolved(FULL), None)]  # fmt: skip
-    assert len({one.fingerprint for one in planned}) == len(planned)
-    assert len({one.request_fingerprint for one in planned}) == len(planned)
+    intent = [charge(), charge(amount=1), subscription(), refund(), checkout(), customer(),
+               intent_to_read_balance(resolved(FULL), None)]  # fmt: skip
+    assert len({one.fingerprint for one in intent}) == len(intent)
+    assert len({one.request_fingerprint for one in intent}) == len(intent)

@@ -5,7 +5,7 @@ from collections.abc import Generator
 import pytest
 
 from stripe_billing_router.core.calls import Reply, StripeCall
-from stripe_billing_router.core.operation import Plan
+from stripe_billing_router.core.operation import Instruction
 from stripe_billing_router.domain.flows import (
     UncleanError,
     cleanup,
@@ -25,8 +25,10 @@ def test_parameters_that_are_not_there_are_left_out() -> None:
 
 
 def test_our_tags_win_over_metadata_of_the_same_name() -> None:
-    plan = Plan(action="charge", kind="amount", bot_id="a:b", metadata={"order": "1", "tag": "2"})
-    assert with_tags(plan, {"tag": "ours"}) == {"order": "1", "tag": "ours"}
+    instruction = Instruction(
+        action="charge", kind="amount", bot_id="a:b", metadata={"order": "1", "tag": "2"}
+    )
+    assert with_tags(instruction, {"tag": "ours"}) == {"order": "1", "tag": "ours"}
 
 
 def test_an_id_is_found_whether_its_object_is_expanded_or_not() -> None:

@@ -7,17 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stripe_billing_router.core.calls import CallFailedError, Failure, Reply, StripeCall
-from stripe_billing_router.core.operation import Plan, State
-from stripe_billing_router.domain.flows import Settlement, UncleanError
+from stripe_billing_router.core.operation import Instruction, State
+from stripe_billing_router.domain.flows import Outcome, UncleanError
 from stripe_billing_router.domain.operations.charge import charge_by_amount, charge_by_price
 from stripe_billing_router.errors import BillingError
 from support.scripted import DECLINED, FORBIDDEN, REJECTED
 
-AMOUNT = Plan(
+AMOUNT = Instruction(
     action="charge", kind="amount", bot_id="finance:bot", amount_minor=1000, currency="usd",
     customer_id="cus_1",
 )  # fmt: skip
-PRICE = Plan(
+PRICE = Instruction(
     action="charge", kind="price", bot_id="finance:bot", price_id="price_1", customer_id="cus_1",
     permitted_minor=1000,
 )  # fmt: skip
@@ -87,7 +87,7 @@ class Account:
         }  # fmt: skip
 
 
-def run(flow: Generator[StripeCall, Reply, Settlement], account: Account) -> Settlement:
+def run(flow: Generator[StripeCall, Reply, Outcome], account: Account) -> Outcome:
     call = next(flow)
     while True:
         answer = account.answer(call)
@@ -97,19 +97,19 @@ def run(flow: Generator[StripeCall, Reply, Settlement], account: Account) -> Set
             else:
                 call = flow.send(answer)
         except StopIteration as done:
-            settlement: Settlement = done.value
+            settlement: Outcome = done.value
             return settlement
 
 
 @settings(max_examples=500)
 @given(st.data(), st.sampled_from([AMOUNT, PRICE]))
 def test_a_failure_leaves_nothing_payable_and_a_payment_is_never_lost(
-    data: st.DataObject, plan: Plan
+    data: st.DataObject, instruction: Instruction
 ) -> None:
     account = Account(data)
-    flow = charge_by_amount if plan is AMOUNT else charge_by_price
+    flow = charge_by_amount if instruction is AMOUNT else charge_by_price
     try:
-        done = run(flow(plan, {"sbr_operation": "op_1"}), account)
+        done = run(flow(instruction, {"sbr_operation": "op_1"}), account)
     except UncleanError:
         return  # it stays open, and whoever comes back looks again
     except (CallFailedError, BillingError):
@@ -119,5 +119,5 @@ def test_a_failure_leaves_nothing_payable_and_a_payment_is_never_lost(
     assert done.paid is (account.status in PAID)
     assert done.paid is (done.state is State.SUCCEEDED)
     assert (done.state is State.FAILED) is (account.status in DEAD)
-    if plan is PRICE and done.paid:
+    if instruction is PRICE and done.paid:
         assert account.due <= 1000, "more than was permitted is never taken"

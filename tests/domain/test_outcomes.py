@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stripe_billing_router.core.calls import Effect, Failure, FailureKind
+from stripe_billing_router.core.calls import Failure, FailureKind, WriteEffect
 from stripe_billing_router.core.operation import StepRecord
 from stripe_billing_router.domain.outcomes import effect_of, is_spent, may_retry, retry_delay_s
 from support.operations import OPERATION
@@ -35,15 +35,15 @@ every_kind = pytest.mark.parametrize("kind", list(FailureKind))
 
 @every_kind
 def test_a_first_send_had_no_effect_only_where_that_is_certain(kind: FailureKind) -> None:
-    expected = Effect.NONE if kind in WITHOUT_EFFECT else Effect.UNKNOWN
+    expected = WriteEffect.NONE if kind in WITHOUT_EFFECT else WriteEffect.UNKNOWN
     if kind is FailureKind.DECLINED:
-        expected = Effect.DECLINED
+        expected = WriteEffect.DECLINED
     assert effect_of(Failure(kind), earlier_send_unknown=False) is expected
 
 
 @every_kind
 def test_once_a_send_is_unknown_only_a_decline_settles_it(kind: FailureKind) -> None:
-    expected = Effect.DECLINED if kind is FailureKind.DECLINED else Effect.UNKNOWN
+    expected = WriteEffect.DECLINED if kind is FailureKind.DECLINED else WriteEffect.UNKNOWN
     assert effect_of(Failure(kind), earlier_send_unknown=True) is expected
 
 

@@ -5,14 +5,14 @@ from typing import Any, ClassVar
 
 import pytest
 
-from stripe_billing_router.core.operation import Plan
+from stripe_billing_router.core.operation import Instruction
 from stripe_billing_router.domain.operations.intent import (
-    plan_balance,
-    plan_charge,
-    plan_checkout_session,
-    plan_customer,
-    plan_refund,
-    plan_subscription,
+    intent_to_charge,
+    intent_to_check_out,
+    intent_to_create_customer,
+    intent_to_read_balance,
+    intent_to_refund,
+    intent_to_subscribe,
 )
 from stripe_billing_router.errors import (
     InputError,
@@ -25,14 +25,14 @@ from stripe_billing_router.routing.table import Resolution
 from support.routes import BOT, FULL, LEAST, NO_ARGUMENTS, resolved
 
 
-def charge(route: dict[str, Any] | Resolution, **given: Any) -> Plan:
+def charge(route: dict[str, Any] | Resolution, **given: Any) -> Instruction:
     found = route if isinstance(route, Resolution) else resolved(route)
-    return plan_charge(found, **{**NO_ARGUMENTS, **given}).plan
+    return intent_to_charge(found, **{**NO_ARGUMENTS, **given}).instruction
 
 
 class TestChargeByAmount:
     def test_what_the_call_does_not_say_comes_from_the_route(self) -> None:
-        assert charge(FULL, amount="19.99") == Plan(
+        assert charge(FULL, amount="19.99") == Instruction(
             action="charge",
             kind="amount",
             bot_id=BOT,
@@ -47,11 +47,11 @@ class TestChargeByAmount:
         )
 
     def test_what_the_call_says_wins(self) -> None:
-        plan = charge(
+        instruction = charge(
             FULL, amount=5, description="Order 17", currency="JPY", customer_id="cus_call",
             payment_method="pm_call", metadata={"source": "call", "order": 17},
         )  # fmt: skip
-        assert plan == Plan(
+        assert instruction == Instruction(
             action="charge",
             kind="amount",
             bot_id=BOT,
@@ -66,7 +66,7 @@ class TestChargeByAmount:
         )
 
     def test_the_least_route_pays_in_dollars(self) -> None:
-        assert charge(LEAST, amount=10.0) == Plan(
+        assert charge(LEAST, amount=10.0) == Instruction(
             action="charge", kind="amount", bot_id=BOT, amount_minor=1000, currency="usd",
             customer_id="cus_route",
         )  # fmt: skip
@@ -131,7 +131,7 @@ class TestChargeByAmount:
 
 class TestChargeByPrice:
     def test_without_amount_and_price_the_routes_price_is_charged(self) -> None:
-        assert charge(FULL) == Plan(
+        assert charge(FULL) == Instruction(
             action="charge",
             kind="price",
             bot_id=BOT,
@@ -146,9 +146,13 @@ class TestChargeByPrice:
         )
 
     def test_a_price_that_is_named_wins(self) -> None:
-        plan = charge(LEAST, price_id="price_call", currency="GBP")
-        assert (plan.kind, plan.price_id, plan.currency) == ("price", "price_call", "gbp")
-        assert (plan.amount_minor, plan.customer_known) == (None, False)
+        instruction = charge(LEAST, price_id="price_call", currency="GBP")
+        assert (instruction.kind, instruction.price_id, instruction.currency) == (
+            "price",
+            "price_call",
+            "gbp",
+        )
+        assert (instruction.amount_minor, instruction.customer_known) == (None, False)
 
     def test_no_currency_is_made_up_for_a_price(self) -> None:
         assert charge(LEAST).currency is None
@@ -164,13 +168,13 @@ class TestChargeByPrice:
 
 
 class TestSubscription:
-    def plan(self, route: dict[str, Any], **given: Any) -> Plan:
+    def instruction(self, route: dict[str, Any], **given: Any) -> Instruction:
         arguments = {"price_id": None, "customer_id": None, "overrides": None, **given}
         params = arguments.pop("params", {})
-        return plan_subscription(resolved(route), params=params, **arguments).plan
+        return intent_to_subscribe(resolved(route), params=params, **arguments).instruction
 
     def test_the_routes_subscription_price_is_the_default(self) -> None:
-        assert self.plan(FULL) == Plan(
+        assert self.instruction(FULL) == Instruction(
             action="subscription",
             kind="subscription",
             bot_id=BOT,
@@ -181,16 +185,16 @@ class TestSubscription:
             user_email="route@example.com",
             metadata={"team": "a", "source": "route"},
         )
-        assert self.plan(LEAST).price_id == "price_route"
+        assert self.instruction(LEAST).price_id == "price_route"
 
     def test_what_the_call_says_wins(self) -> None:
         params = {
             "default_payment_method": "pm_call", "description": "Pro",
             "metadata": {"source": "call"}, "trial_period_days": 7,
         }  # fmt: skip
-        assert self.plan(
+        assert self.instruction(
             FULL, price_id="price_call", customer_id="cus_call", params=params
-        ) == Plan(
+        ) == Instruction(
             action="subscription",
             kind="subscription",
             bot_id=BOT,
@@ -221,35 +225,35 @@ class TestSubscription:
     )
     def test_every_argument_is_checked(self, given: dict[str, Any]) -> None:
         with pytest.raises(InputError):
-            self.plan(FULL, **given)
+            self.instruction(FULL, **given)
 
     def test_stripes_bound_on_a_description_is_500(self) -> None:
-        plan = self.plan(FULL, params={"description": "x" * 500})
-        assert plan.description == "x" * 500
+        instruction = self.instruction(FULL, params={"description": "x" * 500})
+        assert instruction.description == "x" * 500
         with pytest.raises(InputError, match=r"^description "):
-            self.plan(FULL, params={"description": 7})
+            self.instruction(FULL, params={"description": 7})
 
     def test_a_key_is_refused(self) -> None:
         with pytest.raises(RouteKeyOverrideError):
-            self.plan(FULL, params={"secret_key": "x"})
+            self.instruction(FULL, params={"secret_key": "x"})
 
 
 class TestRefund:
-    def plan(self, payment_id: Any, **given: Any) -> Plan:
+    def instruction(self, payment_id: Any, **given: Any) -> Instruction:
         arguments = {"amount": None, "reason": None, "params": {}, "overrides": None, **given}
-        return plan_refund(resolved(FULL), payment_id, **arguments).plan
+        return intent_to_refund(resolved(FULL), payment_id, **arguments).instruction
 
     @pytest.mark.parametrize("payment_id", ["pi_1", "in_1"])
     def test_an_intent_or_an_invoice_is_refunded_in_its_own_currency(self, payment_id: str) -> None:
-        assert self.plan(payment_id) == Plan(
+        assert self.instruction(payment_id) == Instruction(
             action="refund", kind="refund", bot_id=BOT, payment_id=payment_id,
             user_email="route@example.com",
         )  # fmt: skip
 
     def test_reason_parameters_and_metadata_go_along(self) -> None:
         params = {"reverse_transfer": True, "metadata": {"case": 5}}
-        plan = self.plan("pi_1", amount="7.50", reason="duplicate", params=params)
-        assert plan == Plan(
+        instruction = self.instruction("pi_1", amount="7.50", reason="duplicate", params=params)
+        assert instruction == Instruction(
             action="refund",
             kind="refund",
             bot_id=BOT,
@@ -276,18 +280,18 @@ class TestRefund:
     )
     def test_every_argument_is_checked(self, payment_id: Any, given: dict[str, Any]) -> None:
         with pytest.raises(InputError):
-            self.plan(payment_id, **given)
+            self.instruction(payment_id, **given)
 
 
 class TestCheckoutSession:
     url: ClassVar[dict[str, Any]] = {"success_url": "https://x.example"}
 
-    def plan(self, params: Any, found: Resolution | None = None) -> Plan:
-        return plan_checkout_session(found or resolved(FULL), params, overrides=None).plan
+    def instruction(self, params: Any, found: Resolution | None = None) -> Instruction:
+        return intent_to_check_out(found or resolved(FULL), params, overrides=None).instruction
 
     def test_price_customer_and_metadata_come_from_the_route(self) -> None:
         params = {**self.url, "metadata": {"source": "call"}}
-        assert self.plan(params) == Plan(
+        assert self.instruction(params) == Instruction(
             action="checkout_session",
             kind="checkout",
             bot_id=BOT,
@@ -303,12 +307,12 @@ class TestCheckoutSession:
         )
 
     def test_a_setup_names_the_currency_as_stripe_requires(self) -> None:
-        plan = self.plan({**self.url, "mode": "setup"})
-        assert plan.params == {
+        instruction = self.instruction({**self.url, "mode": "setup"})
+        assert instruction.params == {
             **self.url, "mode": "setup", "customer": "cus_route", "currency": "eur",
         }  # fmt: skip
         with pytest.raises(InvalidCurrencyError):
-            self.plan({**self.url, "mode": "setup"}, resolved(LEAST, region="eu"))
+            self.instruction({**self.url, "mode": "setup"}, resolved(LEAST, region="eu"))
 
     @pytest.mark.parametrize(
         "params",
@@ -320,21 +324,21 @@ class TestCheckoutSession:
     )  # fmt: skip
     def test_every_parameter_is_checked(self, params: Any) -> None:
         with pytest.raises(InputError):
-            self.plan(params if not params else {**self.url, **params})
+            self.instruction(params if not params else {**self.url, **params})
 
     def test_the_callers_own_mapping_stays_as_it_was(self) -> None:
         items = [{"price": "price_1"}]
-        self.plan({**self.url, "line_items": items})
+        self.instruction({**self.url, "line_items": items})
         assert items == [{"price": "price_1"}]
 
 
 class TestCustomer:
-    def plan(self, info: Any) -> Plan:
-        return plan_customer(resolved(FULL), info, overrides=None).plan
+    def instruction(self, info: Any) -> Instruction:
+        return intent_to_create_customer(resolved(FULL), info, overrides=None).instruction
 
     def test_it_is_who_the_caller_says_and_nothing_of_the_route(self) -> None:
         info = {"email": "new@example.com", "metadata": {"order": 17}}
-        assert self.plan(info) == Plan(
+        assert self.instruction(info) == Instruction(
             action="customer", kind="customer", bot_id=BOT,
             metadata={"order": "17"}, params={"email": "new@example.com"},
         )  # fmt: skip
@@ -344,7 +348,7 @@ class TestCustomer:
     )
     def test_it_is_checked(self, info: Any) -> None:
         with pytest.raises(InputError):
-            self.plan(info)
+            self.instruction(info)
 
 
 REFUSED = (InputError, RouteKeyOverrideError)
@@ -361,26 +365,26 @@ class TestSecrets:
         with pytest.raises(REFUSED):
             charge(FULL, amount=1, metadata={"note": secret})
         with pytest.raises(REFUSED):
-            plan_customer(resolved(FULL), {"name": secret}, overrides=None)
+            intent_to_create_customer(resolved(FULL), {"name": secret}, overrides=None)
         with pytest.raises(REFUSED):
-            TestSubscription().plan(FULL, params={"description": secret})
+            TestSubscription().instruction(FULL, params={"description": secret})
 
 
 class TestBalance:
     def test_the_currency_is_the_one_asked_for_or_the_routes(self) -> None:
-        expected = Plan(
+        expected = Instruction(
             action="balance", kind="balance", bot_id=BOT, currency="eur",
             user_email="route@example.com",
         )  # fmt: skip
-        assert plan_balance(resolved(FULL), None).plan == expected
-        assert plan_balance(resolved(FULL), "JPY").plan.currency == "jpy"
-        assert plan_balance(resolved(LEAST), None).plan.currency == "usd"
+        assert intent_to_read_balance(resolved(FULL), None).instruction == expected
+        assert intent_to_read_balance(resolved(FULL), "JPY").instruction.currency == "jpy"
+        assert intent_to_read_balance(resolved(LEAST), None).instruction.currency == "usd"
 
     @pytest.mark.parametrize("currency", ["", "xyz", 7])
     def test_what_is_no_currency_is_refused(self, currency: Any) -> None:
         with pytest.raises(InvalidCurrencyError):
-            plan_balance(resolved(FULL), currency)
+            intent_to_read_balance(resolved(FULL), currency)
 
     def test_a_region_without_a_currency_needs_one(self) -> None:
         with pytest.raises(InvalidCurrencyError):
-            plan_balance(resolved(LEAST, region="eu"), None)
+            intent_to_read_balance(resolved(LEAST, region="eu"), None)

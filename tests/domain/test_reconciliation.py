@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from stripe_billing_router.core.calls import CallFailedError, FailureKind, StripeCall
-from stripe_billing_router.core.operation import Operation, Plan, State
-from stripe_billing_router.domain.flows import Settlement
+from stripe_billing_router.core.operation import Instruction, Operation, State
+from stripe_billing_router.domain.flows import Outcome
 from stripe_billing_router.domain.operations.table import (
     attempt_of,
     find_earlier,
@@ -23,12 +23,12 @@ SINCE_S = 1_700_000_000 - 7 * 24 * 3600  # clocks differ
 EMAIL = "route@example.com"
 
 
-def lost(kind: str, **plan: Any) -> Operation:
-    found = Plan(
+def lost(kind: str, **instruction: Any) -> Operation:
+    found = Instruction(
         action="charge", kind=kind, bot_id="finance:bot", customer_id="cus_1", user_email=EMAIL,
-        **plan,
+        **instruction,
     )  # fmt: skip
-    return replace(OPERATION, plan=found, created_ms=CREATED_MS)
+    return replace(OPERATION, instruction=found, created_ms=CREATED_MS)
 
 
 def listing(method: str, page: int = 0, **filters: Any) -> StripeCall:
@@ -48,7 +48,7 @@ def listed(*items: Mapping[str, Any], more: bool = False) -> dict[str, Any]:
     return {"object": "list", "data": list(items), "has_more": more}
 
 
-def found(operation: Operation, *exchanges: tuple[StripeCall, Answer]) -> Settlement | None:
+def found(operation: Operation, *exchanges: tuple[StripeCall, Answer]) -> Outcome | None:
     return play(reconcile(operation), *exchanges)
 
 
@@ -154,15 +154,17 @@ class TestHalfBuilt:
     def test_an_intent_that_was_to_be_confirmed_and_is_not_decided(
         self, status: str | None, expected: bool
     ) -> None:
-        plan = lost("amount", payment_method_id="pm_1").plan
-        assert is_half_built(plan, {"status": status}) is expected
+        instruction = lost("amount", payment_method_id="pm_1").instruction
+        assert is_half_built(instruction, {"status": status}) is expected
 
     def test_an_intent_without_a_method_waits_for_somebody_else_to_confirm_it(self) -> None:
-        plan = lost("amount").plan
+        instruction = lost("amount").instruction
         waiting = {"status": "requires_payment_method"}
-        assert not is_half_built(plan, waiting)
-        assert is_half_built(plan, {**waiting, "last_payment_error": {"code": "card_declined"}})
-        assert is_half_built(plan, {"status": "requires_action"})
+        assert not is_half_built(instruction, waiting)
+        assert is_half_built(
+            instruction, {**waiting, "last_payment_error": {"code": "card_declined"}}
+        )
+        assert is_half_built(instruction, {"status": "requires_action"})
 
     @pytest.mark.parametrize(
         ("status", "expected"),
@@ -170,11 +172,13 @@ class TestHalfBuilt:
          ("paid", False), ("void", False)],
     )  # fmt: skip
     def test_an_invoice_until_it_is_paid_or_void(self, status: str | None, expected: bool) -> None:
-        assert is_half_built(lost("price").plan, {"status": status}) is expected
+        assert is_half_built(lost("price").instruction, {"status": status}) is expected
 
     @pytest.mark.parametrize("kind", ["refund", "subscription", "checkout", "customer"])
     def test_what_one_request_makes_is_never_half_built(self, kind: str) -> None:
-        assert not is_half_built(lost(kind, payment_method_id="pm_1").plan, {"status": "open"})
+        assert not is_half_built(
+            lost(kind, payment_method_id="pm_1").instruction, {"status": "open"}
+        )
 
     @pytest.mark.parametrize(
         ("metadata", "attempt"),
@@ -198,18 +202,18 @@ class TestChargeByAmount:
         assert done.reply.body == PAID_INTENT
 
     @pytest.mark.parametrize(
-        ("plan", "error"),
+        ("instruction", "error"),
         [
             ({"payment_method_id": "pm_1"}, None),
             ({}, {"code": "card_declined"}),
         ],
     )
     def test_one_that_was_to_be_confirmed_is_cancelled(
-        self, plan: dict[str, Any], error: Any
+        self, instruction: dict[str, Any], error: Any
     ) -> None:
         waiting = ours("pi_1", status="requires_payment_method", last_payment_error=error)
         done = found(
-            lost("amount", **plan),
+            lost("amount", **instruction),
             (INTENTS, listed(waiting)),
             (intent_step("pi_1", "read", "retrieve"), waiting),
             (intent_step("pi_1", "cancel", "cancel"), {**waiting, "status": "canceled"}),

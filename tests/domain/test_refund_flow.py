@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stripe_billing_router.core.calls import CallFailedError, StripeCall
-from stripe_billing_router.core.operation import Plan, State
+from stripe_billing_router.core.operation import Instruction, State
 from stripe_billing_router.domain.operations.refund import payment_of, refund_payment
 from stripe_billing_router.errors import InputError, InvalidAmountError
 from support.scripted import DECLINED, GONE, Answer, play
 
-PLAN = Plan(action="refund", kind="refund", bot_id="finance:bot", payment_id="pi_1")
+PLAN = Instruction(action="refund", kind="refund", bot_id="finance:bot", payment_id="pi_1")
 BY_INVOICE = replace(PLAN, payment_id="in_1")
 TAGS = {"sbr_operation": "op_1"}
 CUSTOMER = {"id": "cus_1", "object": "customer", "email": "payer@example.com"}
@@ -157,22 +157,24 @@ class TestAmount:
         already = data.draw(st.integers(0, captured - 1))
         part = data.draw(st.none() | st.integers(1, 2 * captured))
         left = captured - already
-        plan = PLAN if part is None else replace(PLAN, amount=f"{part // 100}.{part % 100:02}")
+        instruction = (
+            PLAN if part is None else replace(PLAN, amount=f"{part // 100}.{part % 100:02}")
+        )
         read: tuple[StripeCall, Answer] = (READ_INTENT, intent(charge(captured, already)))
         if part is not None and part > left:
             with pytest.raises(InvalidAmountError):
-                play(refund_payment(plan, TAGS), read)
+                play(refund_payment(instruction, TAGS), read)
             return
         wanted = left if part is None else part
-        play(refund_payment(plan, TAGS), read, (create(wanted), refunded(wanted)))
+        play(refund_payment(instruction, TAGS), read, (create(wanted), refunded(wanted)))
 
 
 class TestWhoIsTold:
     def test_the_routes_email_wins(self) -> None:
-        plan = replace(PLAN, user_email="route@example.com")
+        instruction = replace(PLAN, user_email="route@example.com")
         found = intent(charge(1000), customer="cus_1")
         done = play(
-            refund_payment(plan, TAGS), (READ_INTENT, found), (create(1000), refunded(1000))
+            refund_payment(instruction, TAGS), (READ_INTENT, found), (create(1000), refunded(1000))
         )
         assert done.user_email == "route@example.com"
 
@@ -195,7 +197,7 @@ class TestWhoIsTold:
 
 
 def test_further_parameters_and_metadata_go_with_the_refund() -> None:
-    plan = replace(
+    instruction = replace(
         PLAN,
         params={"reason": "duplicate", "refund_application_fee": False},
         metadata={"case": "5"},
@@ -203,7 +205,7 @@ def test_further_parameters_and_metadata_go_with_the_refund() -> None:
     expected = create(1000, reason="duplicate", refund_application_fee=False)
     expected = replace(expected, params={**expected.params, "metadata": {"case": "5", **TAGS}})
     play(
-        refund_payment(plan, TAGS),
+        refund_payment(instruction, TAGS),
         (READ_INTENT, intent(charge(1000))),
         (expected, refunded(1000)),
     )

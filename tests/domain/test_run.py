@@ -13,8 +13,8 @@ from stripe_billing_router.core.calls import (
     Reply,
     StripeCall,
 )
-from stripe_billing_router.core.operation import Plan, State, StepRecord
-from stripe_billing_router.domain.flows import Settlement
+from stripe_billing_router.core.operation import Instruction, State, StepRecord
+from stripe_billing_router.domain.flows import Outcome
 from stripe_billing_router.engine.run import (
     FLOWS,
     Run,
@@ -51,8 +51,10 @@ DECLINED_WITH_INTENT = replace(DECLINED, objects={"payment_intent": "pi_1"})
 
 def test_every_kind_of_plan_has_a_flow_that_begins_with_a_call() -> None:
     for kind in FLOWS:
-        plan = Plan(action="charge", kind=kind, bot_id="finance:bot", payment_id="pi_1")
-        assert isinstance(Run(replace(OPERATION, plan=plan)).first(), StripeCall)
+        instruction = Instruction(
+            action="charge", kind=kind, bot_id="finance:bot", payment_id="pi_1"
+        )
+        assert isinstance(Run(replace(OPERATION, instruction=instruction)).first(), StripeCall)
 
 
 def test_what_is_made_carries_the_operation_the_bot_and_the_attempt() -> None:
@@ -69,7 +71,7 @@ class TestAdvance:
         run = Run(OPERATION)
         assert run.first() == CREATE
         done = run.advance(Reply(PAID))
-        assert isinstance(done, Settlement)
+        assert isinstance(done, Outcome)
         assert (done.state, done.amount_minor) == (State.SUCCEEDED, 1000)
 
     def test_a_definite_failure_is_thrown_into_the_flow(self) -> None:

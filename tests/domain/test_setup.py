@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import pytest
 
 from stripe_billing_router.core.calls import CallFailedError, StripeCall
-from stripe_billing_router.core.operation import Plan, State
+from stripe_billing_router.core.operation import Instruction, State
 from stripe_billing_router.domain.flows import UncleanError
 from stripe_billing_router.domain.operations.subscription import (
     create_checkout_session,
@@ -21,7 +21,7 @@ MARKED = {"order": "17", "sbr_operation": "op_1"}
 
 
 class TestSubscription:
-    plan = Plan(
+    instruction = Instruction(
         action="subscription",
         kind="subscription",
         bot_id="finance:bot",
@@ -51,15 +51,15 @@ class TestSubscription:
 
     def test_it_is_created_and_its_first_invoice_paid_or_not_at_all(self) -> None:
         body = self.subscription()
-        done = play(create_subscription(self.plan, TAGS), (self.create, body))
+        done = play(create_subscription(self.instruction, TAGS), (self.create, body))
         assert (done.state, done.paid, done.action_type) == (State.SUCCEEDED, True, "subscription")
         assert (done.amount_minor, done.currency) == (900, "eur")
         assert done.user_email == "payer@example.com"
         assert done.reply.body == body
 
     def test_what_the_plan_names_is_sent(self) -> None:
-        plan = replace(
-            self.plan, description="Pro", payment_method_id="pm_1",
+        instruction = replace(
+            self.instruction, description="Pro", payment_method_id="pm_1",
             user_email="route@example.com", params={"trial_period_days": 7},
         )  # fmt: skip
         sent = {
@@ -67,18 +67,18 @@ class TestSubscription:
             "trial_period_days": 7,
         }  # fmt: skip
         create = StripeCall("create", "subscriptions.create", sent)
-        done = play(create_subscription(plan, TAGS), (create, self.subscription()))
+        done = play(create_subscription(instruction, TAGS), (create, self.subscription()))
         assert done.user_email == "route@example.com"
 
     def test_a_decline_leaves_no_subscription_and_nothing_to_remove(self) -> None:
         with pytest.raises(CallFailedError) as caught:
-            play(create_subscription(self.plan, TAGS), (self.create, DECLINED))
+            play(create_subscription(self.instruction, TAGS), (self.create, DECLINED))
         assert caught.value.failure == DECLINED
 
     def test_an_invoice_that_was_not_expanded_is_read(self) -> None:
         read = StripeCall("invoice", "invoices.retrieve", {}, "in_1")
         done = play(
-            create_subscription(self.plan, TAGS),
+            create_subscription(self.instruction, TAGS),
             (self.create, self.subscription(latest_invoice="in_1")),
             (read, self.first),
         )
@@ -89,7 +89,7 @@ class TestSubscription:
         read = StripeCall("invoice", "invoices.retrieve", {}, "in_1")
         with pytest.raises(UncleanError) as caught:
             play(
-                create_subscription(self.plan, TAGS),
+                create_subscription(self.instruction, TAGS),
                 (self.create, self.subscription(latest_invoice="in_1")),
                 (read, FORBIDDEN),
             )
@@ -112,29 +112,33 @@ class TestSubscription:
     def test_only_a_live_subscription_is_paid(
         self, status: str, state: State, action_type: str
     ) -> None:
-        done = play(create_subscription(self.plan, TAGS), (self.create, self.subscription(status)))
+        done = play(
+            create_subscription(self.instruction, TAGS), (self.create, self.subscription(status))
+        )
         assert (done.state, done.action_type) == (state, action_type)
         assert done.paid is (state is State.SUCCEEDED)
 
     def test_a_live_subscription_whose_invoice_is_open_is_not_paid(self) -> None:
         unpaid = {**self.first, "status": "open", "amount_paid": 0}
         body = self.subscription(latest_invoice=unpaid)
-        done = play(create_subscription(self.plan, TAGS), (self.create, body))
+        done = play(create_subscription(self.instruction, TAGS), (self.create, body))
         assert (done.state, done.paid, done.amount_minor) == (State.SUCCEEDED, False, 0)
 
     def test_without_an_invoice_nothing_was_to_be_paid(self) -> None:
         body = self.subscription(latest_invoice=None)
-        done = play(create_subscription(self.plan, TAGS), (self.create, body))
+        done = play(create_subscription(self.instruction, TAGS), (self.create, body))
         assert (done.paid, done.amount_minor, done.currency) == (True, 0, "eur")
         assert done.user_email is None
 
     def test_the_currency_may_be_the_invoices(self) -> None:
         body = self.subscription(currency=None)
-        assert play(create_subscription(self.plan, TAGS), (self.create, body)).currency == "usd"
+        assert (
+            play(create_subscription(self.instruction, TAGS), (self.create, body)).currency == "usd"
+        )
 
 
 class TestCheckoutSession:
-    plan = Plan(
+    instruction = Instruction(
         action="checkout_session",
         kind="checkout",
         bot_id="finance:bot",
@@ -157,13 +161,13 @@ class TestCheckoutSession:
     def test_what_is_paid_through_it_is_tagged_like_the_session(
         self, mode: str, carrier: dict[str, Any]
     ) -> None:
-        plan = replace(self.plan, params={**self.plan.params, "mode": mode})
+        instruction = replace(self.instruction, params={**self.instruction.params, "mode": mode})
         create = StripeCall(
             "create",
             "checkout.sessions.create",
-            {**plan.params, **carrier, "metadata": MARKED},
+            {**instruction.params, **carrier, "metadata": MARKED},
         )
-        done = play(create_checkout_session(plan, TAGS), (create, self.session))
+        done = play(create_checkout_session(instruction, TAGS), (create, self.session))
         assert (done.state, done.paid, done.action_type) == (
             State.SUCCEEDED, False, "checkout_session",
         )  # fmt: skip
@@ -172,19 +176,19 @@ class TestCheckoutSession:
         assert done.reply.body == self.session
 
     def test_a_plan_without_a_mode_is_for_a_payment(self) -> None:
-        plan = replace(self.plan, params={}, user_email="route@example.com")
+        instruction = replace(self.instruction, params={}, user_email="route@example.com")
         create = StripeCall(
             "create",
             "checkout.sessions.create",
             {"payment_intent_data": {"metadata": MARKED}, "metadata": MARKED},
         )
         paid = {**self.session, "payment_status": "paid"}
-        done = play(create_checkout_session(plan, TAGS), (create, paid))
+        done = play(create_checkout_session(instruction, TAGS), (create, paid))
         assert (done.paid, done.user_email) == (True, "route@example.com")
 
 
 def test_a_customer_is_created_and_no_money_moves() -> None:
-    plan = Plan(
+    instruction = Instruction(
         action="customer", kind="customer", bot_id="finance:bot",
         metadata={"order": "17"}, params={"email": "new@example.com", "phone": None},
     )  # fmt: skip
@@ -192,21 +196,23 @@ def test_a_customer_is_created_and_no_money_moves() -> None:
         "create", "customers.create", {"email": "new@example.com", "metadata": MARKED}
     )
     body = {"id": "cus_2", "object": "customer", "email": "new@example.com"}
-    done = play(create_customer(plan, TAGS), (create, body))
+    done = play(create_customer(instruction, TAGS), (create, body))
     assert (done.state, done.paid, done.action_type) == (State.SUCCEEDED, False, "customer")
     assert (done.amount_minor, done.currency, done.user_email) == (None, None, "new@example.com")
     assert done.reply.body == body
 
 
 class TestBalance:
-    plan = Plan(
+    instruction = Instruction(
         action="balance", kind="balance", bot_id="finance:bot", currency="usd",
         user_email="route@example.com",
     )  # fmt: skip
     call = StripeCall("balance", "balance.retrieve")
 
     def read(self, **body: Any) -> int | None:
-        done = play(read_balance(self.plan, TAGS), (self.call, {"object": "balance", **body}))
+        done = play(
+            read_balance(self.instruction, TAGS), (self.call, {"object": "balance", **body})
+        )
         assert (done.state, done.paid, done.action_type) == (State.SUCCEEDED, False, "balance")
         assert (done.currency, done.user_email) == ("usd", "route@example.com")
         assert done.reply.body == {"object": "balance", **body}

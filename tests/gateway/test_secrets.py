@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import stripe
 
-from stripe_billing_router.core.calls import CallFailedError, Effect
+from stripe_billing_router.core.calls import CallFailedError, WriteEffect
 from stripe_billing_router.core.secret import Secret
 from stripe_billing_router.domain.failures import public_error
 from stripe_billing_router.errors import BillingError
@@ -56,7 +56,7 @@ def use(gateway: StripeGateway) -> BillingError:
         )
     else:
         raise AssertionError("the call was to fail")
-    error = public_error(failure, Effect.UNKNOWN, action="charge")
+    error = public_error(failure, WriteEffect.UNKNOWN, action="charge")
     error.add_note(shown)
     return error
 

@@ -19,7 +19,7 @@ from stripe_billing_router import (
     StripeUnavailableError,
 )
 from stripe_billing_router.core.operation import State
-from stripe_billing_router.engine.customer_cache import KnownObjects
+from stripe_billing_router.engine.customer_cache import CustomerCache
 from support.platform import BOT, OTHER_BOT, Platform
 
 
@@ -188,7 +188,7 @@ def test_a_fault_of_ours_after_the_answer_is_an_unknown_outcome(
         raise ZeroDivisionError
 
     with monkeypatch.context() as patched:
-        patched.setattr(KnownObjects, "note", broken)
+        patched.setattr(CustomerCache, "note", broken)
         with pytest.raises(OutcomeUnknownError):
             platform.another_router().charge(
                 BOT, 10, payment_method="pm_card_visa", idempotency_key="order-1"

@@ -504,7 +504,7 @@ def test_a_forked_child_keeps_its_keys_good_by_itself(
         forked.wait(10)
 
     holding = threading.Thread(
-        target=platform.router._keyring._turn.take, args=("test", read_meanwhile)
+        target=platform.router._keyring._flight.take, args=("test", read_meanwhile)
     )
     holding.start()
     taken.wait(10)
@@ -513,7 +513,7 @@ def test_a_forked_child_keeps_its_keys_good_by_itself(
         status = 1
         try:
             platform.router._keyring.distrust()  # so that it has to take the turn
-            platform.router._keyring.proven_gateway(MASTER)
+            platform.router._keyring.verified_gateway(MASTER)
             status = 0 if len(keepers()) == 1 else 2
         finally:
             os._exit(status)
@@ -533,7 +533,7 @@ def test_a_call_waits_for_keys_that_others_read_no_longer_than_it_may_take(
             taken.set()
             done.wait(10)
 
-        turn = platform.router._keyring._turn
+        turn = platform.router._keyring._flight
         holding = threading.Thread(target=turn.take, args=("test", read_meanwhile))
         holding.start()
         taken.wait(10)
@@ -551,7 +551,7 @@ def test_a_machine_without_threads_to_spare_charges_with_the_keys_that_are_held(
     platform: Platform, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     platform.router.charge(BOT, 10)
-    platform.router._keyring._keeper.stop()
+    platform.router._keyring._refresher.stop()
     start = threading.Thread.start
 
     def start_others(thread: threading.Thread) -> None:
@@ -572,7 +572,7 @@ def test_a_machine_without_threads_to_spare_charges_with_the_keys_that_are_held(
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_who_forks_in_the_middle_of_a_turn_ends_it_in_both_processes(platform: Platform) -> None:
-    turn = platform.router._keyring._turn
+    turn = platform.router._keyring._flight
     children: list[int] = []
     status = 1
     try:

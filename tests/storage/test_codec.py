@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from stripe_billing_router import ConfigurationError
 from stripe_billing_router.core.operation import (
     Freeze,
+    Instruction,
     LedgerRow,
     Operation,
-    Plan,
     Result,
     State,
     StepRecord,
@@ -42,8 +42,8 @@ steps = st.builds(
     reply=st.none() | clean_json,
     failure=st.none() | clean_json,
 )
-plans = st.builds(
-    Plan,
+instructions = st.builds(
+    Instruction,
     action=st.sampled_from(["charge", "refund"]),
     kind=text,
     bot_id=text,
@@ -70,7 +70,7 @@ operations = st.builds(
     state=st.sampled_from(State),
     fingerprint=text,
     request_fingerprint=text,
-    plan=plans,
+    instruction=instructions,
     created_ms=numbers,
     updated_ms=numbers,
     steps=st.lists(steps, max_size=3).map(tuple),
@@ -120,7 +120,11 @@ def test_fields_that_an_older_version_lacked_have_their_defaults() -> None:
     values = codec.operation_values(operation())
     del values["plan"]["metadata"], values["steps"][0]["unknown_sends"], values["lease_until_ms"]
     found = codec.operation_from_values(values)
-    assert (found.plan.metadata, found.steps[0].unknown_sends, found.lease_until_ms) == ({}, 0, 0)
+    assert (found.instruction.metadata, found.steps[0].unknown_sends, found.lease_until_ms) == (
+        {},
+        0,
+        0,
+    )
 
 
 def test_a_state_of_a_newer_version_is_not_guessed_at() -> None:

@@ -19,7 +19,7 @@ from alembic.migration import MigrationContext
 from stripe_billing_router import ConfigurationError, LedgerUnavailableError
 from stripe_billing_router.storage import schema
 from stripe_billing_router.storage.database import Connection, Database
-from stripe_billing_router.storage.errors import DatabaseAwayError, DatabaseRefusedError
+from stripe_billing_router.storage.errors import DatabaseRefusedError, DatabaseUnavailableError
 from stripe_billing_router.storage.records import Records
 from support.postgres import Server
 from support.records import begin_each, freeze, open_records, operation, row
@@ -95,7 +95,7 @@ def test_look_ups_use_their_index(records: Records, table: str, condition: str, 
     dialect = records._storage.database.dialect_name
     condition = condition.format(object_id=schema.object_id_sql(dialect))
 
-    def plan(connection: Connection) -> str:
+    def instruction(connection: Connection) -> str:
         explain = "EXPLAIN QUERY PLAN" if dialect == "sqlite" else "EXPLAIN"
         if dialect == "postgresql":
             # Of an empty table a sequential scan is the better plan; ask whether it need be one.
@@ -103,7 +103,7 @@ def test_look_ups_use_their_index(records: Records, table: str, condition: str, 
         statement = f"{explain} SELECT * FROM {table} WHERE {condition}"  # noqa: S608
         return str(connection.execute(sa.text(statement)).all())
 
-    assert index in run(records, plan)
+    assert index in run(records, instruction)
 
 
 def test_the_real_look_up_by_object_uses_its_index(sqlite_url: str, folder: Path) -> None:
@@ -117,10 +117,10 @@ def test_the_real_look_up_by_object_uses_its_index(sqlite_url: str, folder: Path
     assert len(list(records.ledger(object_id="pi_1"))) == 1
     (select,) = [statement for statement in statements if statement.startswith("SELECT")]
 
-    def plan(connection: Connection) -> str:
+    def instruction(connection: Connection) -> str:
         return str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {select}", ("pi_1", 9, 0)).all())
 
-    assert "USING INDEX stripe_ledger_by_object" in run(records, plan)
+    assert "USING INDEX stripe_ledger_by_object" in run(records, instruction)
     records.close()
 
 
@@ -203,14 +203,14 @@ def test_a_lock_that_is_held_for_too_long_is_an_outage(sqlite_url: str, folder: 
     database.run(lambda _connection: None)
     other.run(lambda _connection: None)
     with database.transaction():
-        with pytest.raises(DatabaseAwayError, match="locked"):
+        with pytest.raises(DatabaseUnavailableError, match="locked"):
             other.run(lambda _connection: None, write=True)
-        failures: list[DatabaseAwayError] = []
+        failures: list[DatabaseUnavailableError] = []
 
         def wait_here() -> None:
             try:
                 database.run(lambda _connection: None, write=True)
-            except DatabaseAwayError as error:
+            except DatabaseUnavailableError as error:
                 failures.append(error)
 
         thread = threading.Thread(target=wait_here)
@@ -264,7 +264,7 @@ def test_a_path_that_cannot_be_a_database_is_an_outage(tmp_path: Path, obstacle:
     records = open_records(url, tmp_path / "logs")
     assert records.begin(operation()) is None
     assert records.degraded
-    assert records.is_spilled(operation().operation_id)
+    assert records.is_spooled(operation().operation_id)
     records.close()
 
 
@@ -310,7 +310,7 @@ def test_serialization_failures_are_tried_again_within_bounds(
         tries.append(None)
         connection.exec_driver_sql("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$")
 
-    with pytest.raises(DatabaseAwayError):
+    with pytest.raises(DatabaseUnavailableError):
         run(records, work, write=True)
     assert 3 < len(tries) < 20
     records.close()
@@ -362,7 +362,7 @@ def test_addresses_that_cannot_hold_a_ledger_are_refused(url: str, folder: Path)
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
 def test_passwords_are_never_shown(scheme: str) -> None:
     database = Database(f"{scheme}://user:hunter2@127.0.0.1:1/db?password=hunter3")
-    with pytest.raises(DatabaseAwayError) as error:
+    with pytest.raises(DatabaseUnavailableError) as error:
         database.run(lambda _connection: None)
     for text in (repr(database), database.description, str(error.value)):
         assert "hunter" not in text

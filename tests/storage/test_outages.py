@@ -15,7 +15,7 @@ import pytest
 from stripe_billing_router import BotFrozenError, LedgerUnavailableError
 from stripe_billing_router.core.operation import State
 from stripe_billing_router.storage.errors import (
-    DatabaseAwayError,
+    DatabaseUnavailableError,
     DuplicateIntentError,
     RecordsLostError,
     StaleOperationError,
@@ -95,7 +95,7 @@ def test_what_is_written_meanwhile_comes_back_once(
     before = records.save(operation("before", state=State.SUCCEEDED), rows=[row("pi_1")])
     assert records.degraded
     assert records.begin(operation("during")) is None
-    assert records.is_spilled(operation("during").operation_id)
+    assert records.is_spooled(operation("during").operation_id)
     during = records.save(operation("during", state=State.FAILED), rows=[row("pi_2", error=1)])
     records.log(row("pi_3"))
     assert events.kinds == ["database_away"]
@@ -109,7 +109,7 @@ def test_what_is_written_meanwhile_comes_back_once(
         "pi_1", "pi_2", "pi_3",
     ]  # fmt: skip
     assert not records.degraded
-    assert not records.is_spilled(during.operation_id)
+    assert not records.is_spooled(during.operation_id)
     assert events.kinds == ["database_away", "spill_returned", "database_back"]
     assert not records.drain()
 
@@ -170,7 +170,7 @@ def test_freezes_hold_and_new_ones_hold_everywhere(
 def test_a_bot_that_was_frozen_meanwhile_goes_no_further(records: Records, outage: Outages) -> None:
     records.begin(operation())
     outage.begin()
-    assert not records.is_spilled(operation().operation_id)
+    assert not records.is_spooled(operation().operation_id)
     records.freeze(freeze())
     with pytest.raises(BotFrozenError):
         records.save(operation(attempt=2), check_freeze=True)
@@ -341,10 +341,10 @@ def test_a_full_disk_is_an_outage_like_any_other(tmp_path: Path) -> None:
 def test_a_slow_failure_is_not_asked_for_at_each_call() -> None:
     """A host that does not answer costs a connection time-out; calls must not each pay for it."""
     outage = Outage(Events(), "a database")
-    outage.begins(DatabaseAwayError("quick"), took_s=0.01)
+    outage.begins(DatabaseUnavailableError("quick"), took_s=0.01)
     outage.expect_worth_asking()
-    outage.begins(DatabaseAwayError("slow"), took_s=5.0)
-    with pytest.raises(DatabaseAwayError, match="quick"):
+    outage.begins(DatabaseUnavailableError("slow"), took_s=5.0)
+    with pytest.raises(DatabaseUnavailableError, match="quick"):
         outage.expect_worth_asking()
     outage.ends()
     outage.expect_worth_asking()

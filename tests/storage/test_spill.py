@@ -186,7 +186,7 @@ def test_torn_and_foreign_lines_are_kept_aside_and_reported(
             file.write(text)
     records = opened()
     report = records.drain()
-    assert (report.operations, report.rows, report.set_aside) == (2, 2, 2)
+    assert (report.operations, report.rows, report.quarantine) == (2, 2, 2)
     check_whole(records, 2)
     aside = (folder / "set_aside.jsonl").read_bytes()
     assert aside == b'{"v": 1, "operation"\n{"id": "x"}\n'
@@ -201,7 +201,7 @@ def test_what_the_database_refuses_is_kept_aside_and_the_rest_comes_back(
     with (folder / "stripe_ledger.jsonl").open("a") as file:
         file.write(codec.to_json({**codec.row_values(row("pi_bad")), "error": 7}) + "\n")
     records = opened()
-    assert records.drain().set_aside == 1
+    assert records.drain().quarantine == 1
     check_whole(records, 3)
     assert b"pi_bad" in (folder / "set_aside.jsonl").read_bytes()
 

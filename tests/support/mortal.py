@@ -14,7 +14,7 @@ from unittest.mock import patch
 from stripe_billing_router import BillingRouter
 from stripe_billing_router import router as router_module
 from stripe_billing_router.domain.leases import Holder
-from stripe_billing_router.storage.errors import DatabaseAwayError
+from stripe_billing_router.storage.errors import DatabaseUnavailableError
 from stripe_billing_router.storage.records import Records
 from stripe_billing_router.testing import SandboxResponse, StripeSandbox
 from stripe_billing_router.testing.http_client import http_client_for
@@ -118,13 +118,13 @@ def _leaving(world: "World", run: Callable[..., Any]) -> Callable[..., Any]:
 
     def leaving(*values: Any, **named: Any) -> Any:
         if world.database_away:
-            raise DatabaseAwayError("the test took the database away")
+            raise DatabaseUnavailableError("the test took the database away")
         result = run(*values, **named)
         if world.database_leaves_in is not None:
             world.database_leaves_in -= 1
             if world.database_leaves_in < 0:
                 world.database_away, world.database_leaves_in = True, None
-                raise DatabaseAwayError("the database went away after the commit")
+                raise DatabaseUnavailableError("the database went away after the commit")
         return result
 
     return leaving
@@ -179,7 +179,7 @@ class World:
                 routing_config=self.folder / "routes.yaml",
                 give_up_after_s=0.9 if retries else 0.2,
             )
-        around = router._around
+        around = router._runtime
         object.__setattr__(around, "holder", lambda: process.holder)
         object.__setattr__(around, "is_alive", self._is_alive)
         object.__setattr__(around, "sleep", lambda seconds: None)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from stripe_billing_router.core.operation import Operation, Plan, Result, State
+from stripe_billing_router.core.operation import Instruction, Operation, Result, State
 
 OPERATION = Operation(
     operation_id="op_1",
@@ -16,7 +16,7 @@ OPERATION = Operation(
     state=State.PENDING,
     fingerprint="f" * 64,
     request_fingerprint="a" * 64,
-    plan=Plan(
+    instruction=Instruction(
         action="charge",
         kind="amount",
         bot_id="finance:bot",

@@ -16,9 +16,9 @@ from typing import Any
 from stripe_billing_router.core import ids
 from stripe_billing_router.core.operation import (
     Freeze,
+    Instruction,
     LedgerRow,
     Operation,
-    Plan,
     State,
     StepRecord,
 )
@@ -61,7 +61,9 @@ def operation(key: str = "order-1", *, bot_id: str = BOT, **changes: Any) -> Ope
         "state": State.PENDING,
         "fingerprint": ids.digest("bought", key),
         "request_fingerprint": ids.digest("asked", key),
-        "plan": Plan(action="charge", kind="amount", bot_id=bot_id, amount_minor=1000),
+        "instruction": Instruction(
+            action="charge", kind="amount", bot_id=bot_id, amount_minor=1000
+        ),
         "steps": (StepRecord(step="create", method="payment_intents.create", params={"n": 1}),),
         "created_ms": 1_700_000_000_000,
         "updated_ms": 1_700_000_000_000,

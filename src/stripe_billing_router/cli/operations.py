@@ -158,13 +158,13 @@ def state_text(state: State) -> Text:
 
 def _amount(operation: Operation) -> str | None:
     """Return what it came to, else what was asked for; a price's amount is not known before."""
-    result, plan = operation.result, operation.plan
+    result, instruction = operation.result, operation.instruction
     if result is not None and result.amount is not None:
         return safe(f"{result.amount} {result.currency or ''}".strip())
-    if plan.amount is not None:
-        return safe(plan.amount)
-    if plan.amount_minor is not None and plan.currency:
-        return f"{to_major(plan.amount_minor, plan.currency)} {plan.currency}"
+    if instruction.amount is not None:
+        return safe(instruction.amount)
+    if instruction.amount_minor is not None and instruction.currency:
+        return f"{to_major(instruction.amount_minor, instruction.currency)} {instruction.currency}"
     return None
 
 
@@ -172,17 +172,17 @@ def _show(operation: Operation) -> None:
     title = Text.assemble((operation.operation_id, "bold"), "  ", state_text(operation.state))
     print_line(console(), title)
     say(f"  {MEANINGS[operation.state]}", style="dim")
-    plan = operation.plan
+    instruction = operation.instruction
     facts(
         (
             ("bot", operation.bot_id),
-            ("action", f"{operation.action}, by {plan.kind}"),
+            ("action", f"{operation.action}, by {instruction.kind}"),
             ("amount", _amount(operation)),
-            ("price", plan.price_id),
-            ("customer", plan.customer_id),
-            ("payment method", plan.payment_method_id),
-            ("refund of", plan.payment_id),
-            ("description", plan.description),
+            ("price", instruction.price_id),
+            ("customer", instruction.customer_id),
+            ("payment method", instruction.payment_method_id),
+            ("refund of", instruction.payment_id),
+            ("description", instruction.description),
             ("business key", operation.idempotency_key),
             ("account", operation.account),
             ("created", f"{when.full(operation.created_ms)} UTC"),

@@ -98,7 +98,7 @@ class CallFailedError(Exception):
         self.failure = failure
 
 
-class Effect(StrEnum):
+class WriteEffect(StrEnum):
     """What a failed write is known to have done."""
 
     NONE = "none"

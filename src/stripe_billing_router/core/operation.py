@@ -31,7 +31,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Instruction:
     """What the flow needs, resolved once: a pure input that is stored with the intent.
 
     Retries and recovery use this and never resolve again. Amounts are in minor units.
@@ -98,7 +98,7 @@ class Operation:
     state: State
     fingerprint: str
     request_fingerprint: str
-    plan: Plan
+    instruction: Instruction
     created_ms: int
     updated_ms: int
     steps: tuple[StepRecord, ...] = ()

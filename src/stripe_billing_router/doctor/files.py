@@ -95,10 +95,10 @@ def _waiting(spool: Spool) -> Iterator[Check]:
         )
     else:
         yield ok("waiting", "no record waits for the database")
-    aside = sum(1 for _ in JsonLines(spool.set_aside_path).read())
+    aside = sum(1 for _ in JsonLines(spool.quarantine_path).read())
     if aside:
         yield warning(
             "set aside",
-            f"{plural(aside, 'line')} could not be brought back: {spool.set_aside_path}",
+            f"{plural(aside, 'line')} could not be brought back: {spool.quarantine_path}",
             "Look at each, enter by hand what the ledger lacks, then move the file away.",
         )

@@ -14,8 +14,8 @@ from ..errors import ConfigurationError
 from ..settings import Settings
 from ..storage import schema
 from ..storage.database import Database
-from ..storage.errors import DatabaseAwayError
-from ..storage.status import LedgerLook
+from ..storage.errors import DatabaseUnavailableError
+from ..storage.status import LedgerStatus
 from ..storage.status import look as look_into
 from .diagnosis import Check, info, ok, warning, wrong
 from .mounts import network_file_system
@@ -64,10 +64,10 @@ def _named(settings: Settings) -> Database | str:
         return error.message
 
 
-def _found(settings: Settings) -> LedgerLook | str:
+def _found(settings: Settings) -> LedgerStatus | str:
     try:
         return look_into(settings.database_url, time.time_ns() // 1_000_000)
-    except DatabaseAwayError as error:
+    except DatabaseUnavailableError as error:
         return str(error)
 
 
@@ -105,7 +105,7 @@ def _missing(database: Database, file: Path) -> Check:
     return info(_NAME, f"{database.description} is not there yet; the first operation can make it")
 
 
-def _schema(description: str, found: LedgerLook) -> Check:
+def _schema(description: str, found: LedgerStatus) -> Check:
     told = f"{description}, version {found.version}"
     if found.schema is None:
         return info(_NAME, f"{told}, without tables yet: the first operation makes them")
@@ -125,7 +125,7 @@ def _schema(description: str, found: LedgerLook) -> Check:
     return ok(_NAME, f"{told}, schema {found.schema}")
 
 
-def _writing(found: LedgerLook) -> Check:
+def _writing(found: LedgerStatus) -> Check:
     if found.cannot_write:
         return wrong(
             "writing",
@@ -141,7 +141,7 @@ def _writing(found: LedgerLook) -> Check:
     return ok("writing", "bots may write; nothing was written to find out")
 
 
-def _operations(found: LedgerLook) -> Iterator[Check]:
+def _operations(found: LedgerStatus) -> Iterator[Check]:
     name, counts = "operations", found.operations
     undecided = {state: counts[state] for state in _UNDECIDED if counts.get(state)}
     if found.left_behind:
@@ -162,7 +162,7 @@ def _operations(found: LedgerLook) -> Iterator[Check]:
         yield ok(name, "all are settled")
 
 
-def _freezes(found: LedgerLook) -> Check:
+def _freezes(found: LedgerStatus) -> Check:
     if not found.freezes:
         return ok("freezes", "no bot is frozen")
     return warning(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ..core.calls import Effect, Failure, FailureKind
+from ..core.calls import Failure, FailureKind, WriteEffect
 from ..errors import (
     BillingError,
     InvalidKeyError,
@@ -39,7 +39,7 @@ _REJECTED: Final = frozenset(
 
 def public_error(
     failure: Failure,
-    effect: Effect,
+    effect: WriteEffect,
     *,
     action: str,
     operation_id: str | None = None,
@@ -60,7 +60,7 @@ def public_error(
         "http_status": failure.http_status,
         "objects": dict(failure.objects),
     }
-    if effect is Effect.UNKNOWN:
+    if effect is WriteEffect.UNKNOWN:
         return OutcomeUnknownError(
             f"Whether the {action} took effect is not known: {_told(failure)}. It is kept as it "
             "is. Call again with the same idempotency key: that continues this one and never "
@@ -68,7 +68,7 @@ def public_error(
             money_moved="unknown",
             **facts,
         )
-    if effect is Effect.DECLINED or failure.kind is FailureKind.DECLINED:
+    if effect is WriteEffect.DECLINED or failure.kind is FailureKind.DECLINED:
         return PaymentDeclinedError(
             f"The {action} was declined{_reason(failure)}. No money moved. Use another payment "
             "method, or ask the customer to talk to their bank.",

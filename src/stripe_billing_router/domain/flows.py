@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core.calls import CallFailedError, Failure, Reply, StripeCall
-from ..core.operation import Plan, State
+from ..core.operation import Instruction, State
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
+class Outcome:
     """What a flow came to: the object, its amount in minor units, and its ledger row's type."""
 
     state: State
@@ -38,9 +38,9 @@ class UncleanError(Exception):
         self.failure = failure
 
 
-Flow = Generator[StripeCall, Reply, Settlement]
+Flow = Generator[StripeCall, Reply, Outcome]
 Tags = Mapping[str, str]
-FlowFactory = Callable[[Plan, Tags], Flow]
+FlowFactory = Callable[[Instruction, Tags], Flow]
 
 
 def compact(**params: Any) -> dict[str, Any]:
@@ -48,9 +48,9 @@ def compact(**params: Any) -> dict[str, Any]:
     return {name: value for name, value in params.items() if value not in (None, {}, [])}
 
 
-def with_tags(plan: Plan, tags: Tags) -> dict[str, str]:
+def with_tags(instruction: Instruction, tags: Tags) -> dict[str, str]:
     """Return the plan's metadata with ours, by which recovery finds the object again."""
-    return {**plan.metadata, **tags}
+    return {**instruction.metadata, **tags}
 
 
 def expanded(value: Any) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from .. import billing_logger
 from ..core.money import to_major
 from ..core.operation import LedgerRow, Operation, Result
 from ..errors import BillingError, InputError
-from .flows import Settlement
+from .flows import Outcome
 
 
 def _major(amount_minor: Any, currency: Any) -> Decimal | None:
@@ -31,43 +31,47 @@ def body_amount(body: Mapping[str, Any]) -> Decimal | None:
     return _major(body.get("amount", body.get("amount_due")), body.get("currency"))
 
 
-def result_of(settlement: Settlement) -> Result:
+def result_of(outcome: Outcome) -> Result:
     """Return what the journal keeps of a settlement: enough to replay its receipt for ever."""
-    amount = _major(settlement.amount_minor, settlement.currency)
+    amount = _major(outcome.amount_minor, outcome.currency)
     return Result(
-        body=settlement.reply.safe_body,
-        paid=settlement.paid,
+        body=outcome.reply.safe_body,
+        paid=outcome.paid,
         amount=None if amount is None else format(amount, "f"),
-        currency=settlement.currency,
-        request_id=settlement.reply.request_id,
+        currency=outcome.currency,
+        request_id=outcome.reply.request_id,
     )
 
 
-def settlement_row(operation: Operation, settlement: Settlement, now_ms: int) -> LedgerRow:
+def outcome_row(operation: Operation, outcome: Outcome, now_ms: int) -> LedgerRow:
     """Return the ledger row of an operation that Stripe accepted."""
     return entry(
         operation,
         now_ms,
-        action_type=settlement.action_type,
-        amount=_major(settlement.amount_minor, settlement.currency),
-        currency=settlement.currency,
-        user_email=settlement.user_email or operation.plan.user_email,
-        raw_event_json=settlement.reply.safe_body,
+        action_type=outcome.action_type,
+        amount=_major(outcome.amount_minor, outcome.currency),
+        currency=outcome.currency,
+        user_email=outcome.user_email or operation.instruction.user_email,
+        raw_event_json=outcome.reply.safe_body,
     )
 
 
 def failure_row(operation: Operation, error: BillingError, now_ms: int) -> LedgerRow:
     """Return the ledger row of a failure, definite or not; it is never a money row."""
-    plan = operation.plan
-    amount = Decimal(plan.amount) if plan.amount else _major(plan.amount_minor, plan.currency)
+    instruction = operation.instruction
+    amount = (
+        Decimal(instruction.amount)
+        if instruction.amount
+        else _major(instruction.amount_minor, instruction.currency)
+    )
     objects = error.details.get("objects") or {}
     return entry(
         operation,
         now_ms,
         action_type=operation.action,
         amount=amount,
-        currency=plan.currency,
-        user_email=plan.user_email,
+        currency=instruction.currency,
+        user_email=instruction.user_email,
         destination_account=error.details.get("foreign_account") or operation.account,
         error=1,
         raw_event_json={

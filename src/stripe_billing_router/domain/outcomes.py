@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..core.calls import Effect, Failure, FailureKind, StripeCall
+from ..core.calls import Failure, FailureKind, StripeCall, WriteEffect
 from ..core.operation import Operation
 
 _EFFECT: Final = {
-    FailureKind.NOT_SENT: Effect.NONE,
-    FailureKind.AUTHENTICATION: Effect.NONE,
-    FailureKind.PERMISSION: Effect.NONE,
-    FailureKind.NOT_FOUND: Effect.NONE,
-    FailureKind.INVALID: Effect.NONE,
-    FailureKind.RATE_LIMITED: Effect.NONE,
-    FailureKind.DECLINED: Effect.DECLINED,
+    FailureKind.NOT_SENT: WriteEffect.NONE,
+    FailureKind.AUTHENTICATION: WriteEffect.NONE,
+    FailureKind.PERMISSION: WriteEffect.NONE,
+    FailureKind.NOT_FOUND: WriteEffect.NONE,
+    FailureKind.INVALID: WriteEffect.NONE,
+    FailureKind.RATE_LIMITED: WriteEffect.NONE,
+    FailureKind.DECLINED: WriteEffect.DECLINED,
 }
 
 # What is worth sending again with the same key: the answer may differ next time.
@@ -37,15 +37,15 @@ _TRANSIENT: Final = frozenset(
 _NOTHING_KEPT: Final = (FailureKind.NOT_SENT, FailureKind.AUTHENTICATION, FailureKind.RATE_LIMITED)
 
 
-def effect_of(failure: Failure, *, earlier_send_unknown: bool) -> Effect:
+def effect_of(failure: Failure, *, earlier_send_unknown: bool) -> WriteEffect:
     """Decide what a failed write did.
 
     Once one send of a step is unknown, only a 402 to the same key settles it here (a 2xx is no
     failure): a 429, a 401 or a refused connection afterwards proves nothing about the first send.
     """
-    effect = _EFFECT.get(failure.kind, Effect.UNKNOWN)
-    if earlier_send_unknown and effect is Effect.NONE:
-        return Effect.UNKNOWN
+    effect = _EFFECT.get(failure.kind, WriteEffect.UNKNOWN)
+    if earlier_send_unknown and effect is WriteEffect.NONE:
+        return WriteEffect.UNKNOWN
     return effect
 
 

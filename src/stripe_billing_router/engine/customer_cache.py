@@ -9,7 +9,7 @@ from typing import Final
 
 from ..core.calls import Reply, StripeCall
 from ..core.forks import ForkSafeLock
-from ..core.operation import Plan
+from ..core.operation import Instruction
 from ..domain.flows import default_payment_method
 
 _MOST_KEPT: Final = 10_000
@@ -22,7 +22,7 @@ class _Known:
     until_s: float
 
 
-class KnownObjects:
+class CustomerCache:
     """What was read of customers and prices.
 
     Of a customer: default payment method and email, for `keep_s` seconds. Of a price: its
@@ -59,19 +59,21 @@ class KnownObjects:
         with self._lock:
             self._known.pop(customer_id or "", None)
 
-    def complete(self, plan: Plan) -> Plan:
+    def complete(self, instruction: Instruction) -> Instruction:
         """Return the plan with what is known of its customer and price."""
-        if plan.kind == "price" and plan.currency is None:
-            plan = replace(plan, currency=self._currency_of_price.get(plan.price_id or ""))
-        known = self._known.get(plan.customer_id or "")
+        if instruction.kind == "price" and instruction.currency is None:
+            instruction = replace(
+                instruction, currency=self._currency_of_price.get(instruction.price_id or "")
+            )
+        known = self._known.get(instruction.customer_id or "")
         if known is None or time.monotonic() >= known.until_s:
-            return plan
-        method = plan.payment_method_id
-        if plan.kind == "amount":
+            return instruction
+        method = instruction.payment_method_id
+        if instruction.kind == "amount":
             method = method or known.payment_method_id
         return replace(
-            plan,
-            user_email=plan.user_email or known.email,
+            instruction,
+            user_email=instruction.user_email or known.email,
             payment_method_id=method,
             customer_known=True,
         )

@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
-from ..core.calls import CallFailedError, Effect, Failure, FailureKind, Reply, StripeCall
+from ..core.calls import CallFailedError, Failure, FailureKind, Reply, StripeCall, WriteEffect
 from ..core.operation import Operation, State
 from ..core.receipt import Receipt
 from ..domain import refusals
-from ..domain.flows import Settlement, UncleanError
+from ..domain.flows import Outcome, UncleanError
 from ..domain.leases import blocks_a_retry, is_held, is_same_run
 from ..domain.objects.table import refreshed
 from ..domain.operations.table import attempt_of, is_half_built
@@ -39,11 +39,11 @@ from ..errors import (
 )
 from ..storage.errors import DuplicateIntentError, StaleOperationError, StorageError
 from ..storage.records import Records
-from .lookup import ABSENCE_PROVEN_AFTER_MS, Reconciler
-from .mismatch import Discrepancies
-from .outcomes_writer import Settler, error_of
+from .lookup import ABSENCE_PROVEN_AFTER_MS, OutcomeLookup
+from .mismatch import MismatchHandler
+from .outcomes_writer import OutcomeWriter, error_of
 from .run import Run, failed, recorded_outcome, replied, undecided
-from .sender import CLOCK_SKEW_MS, RESEND_WINDOW_MS, Gateway, Sender, Surroundings
+from .sender import CLOCK_SKEW_MS, RESEND_WINDOW_MS, Gateway, Runtime, Sender
 
 log = logging.getLogger(__name__)
 
@@ -71,21 +71,21 @@ class Engine:
         self,
         *,
         records: Records,
-        proven_gateway: Callable[[str], Gateway],
-        discrepancies: Discrepancies,
-        reconciler: Reconciler,
-        settler: Settler,
-        around: Surroundings,
+        verified_gateway: Callable[[str], Gateway],
+        mismatches: MismatchHandler,
+        lookup: OutcomeLookup,
+        outcomes: OutcomeWriter,
+        runtime: Runtime,
         sender: Sender,
         lease_s: float,
         on_reply: Callable[[StripeCall, Reply], None],
     ) -> None:
         self._records = records
-        self._proven_gateway = proven_gateway
-        self._discrepancies = discrepancies
-        self._reconciler = reconciler
-        self._settler = settler
-        self._around = around
+        self._verified_gateway = verified_gateway
+        self._mismatches = mismatches
+        self._lookup = lookup
+        self._outcomes = outcomes
+        self._runtime = runtime
         self._sender = sender
         self._lease_ms = int(lease_s * 1000)
         self._on_reply = on_reply
@@ -102,7 +102,7 @@ class Engine:
             raise refusals.duplicate(duplicate.existing) from None
         if existing is not None:
             return self._continue(existing, wanted)
-        if keyed and self._records.is_spilled(wanted.operation_id):
+        if keyed and self._records.is_spooled(wanted.operation_id):
             drive = partial(self._drive, run, first)
             return self._without_journal(run.operation, wanted, drive, is_new=True)
         return self._drive(run, first)
@@ -115,20 +115,20 @@ class Engine:
         Its memory of the step's key covers the first day, and our metadata what came before.
         """
         try:
-            found = self._reconciler.earlier(here)
+            found = self._lookup.earlier(here)
         except (CallFailedError, StripeUnavailableError):
             raise self._unseen(here, refusals.unseen(here), is_new=is_new) from None
         except ConfigurationError as refused:
             raise self._unseen(here, refused, is_new=is_new) from None
         for item in found:
-            settlement = refreshed(here, Reply(item))
-            if settlement.state is not State.FAILED and not is_half_built(wanted.plan, item):
+            outcome = refreshed(here, Reply(item))
+            if outcome.state is not State.FAILED and not is_half_built(wanted.instruction, item):
                 there = replace(here, attempt=attempt_of(item))
-                return _replayed(self._settler.accept(there, settlement))
-        half_built = next((item for item in found if is_half_built(wanted.plan, item)), None)
+                return _replayed(self._outcomes.accept(there, outcome))
+        half_built = next((item for item in found if is_half_built(wanted.instruction, item)), None)
         if half_built is not None:
             # The same attempt goes on while Stripe still knows its keys.
-            if self._around.now_ms() - 1000 * int(half_built["created"]) > RESEND_WINDOW_MS:
+            if self._runtime.now_ms() - 1000 * int(half_built["created"]) > RESEND_WINDOW_MS:
                 raise self._unseen(here, refusals.unseen(here), is_new=is_new)
             if is_new or here.state is State.FAILED or here.attempt != attempt_of(half_built):
                 return self._attempt(here, wanted, attempt_of(half_built))
@@ -141,7 +141,7 @@ class Engine:
     def _unseen(self, here: Operation, error: BillingError, *, is_new: bool) -> BillingError:
         error.money_moved = "unknown"  # it may have been paid where nobody can look now
         if is_new:
-            self._settler.fail(replace(here, steps=()), error)
+            self._outcomes.fail(replace(here, steps=()), error)
         return error
 
     # What a business key that is already there means.
@@ -154,9 +154,11 @@ class Engine:
             return self._replay_open(existing)
         if existing.state in (State.ROLLED_BACK, State.ROLLING_BACK):
             raise refusals.rolled_back(existing)
-        if is_held(existing, self._around.now_ms(), self._around.holder(), self._around.is_alive):
+        if is_held(
+            existing, self._runtime.now_ms(), self._runtime.holder(), self._runtime.is_alive
+        ):
             raise refusals.at_work(existing)
-        if self._records.is_spilled(existing.operation_id):
+        if self._records.is_spooled(existing.operation_id):
             again = partial(self._take_up, existing, wanted)
             return self._without_journal(existing, wanted, again, is_new=False)
         return self._take_up(existing, wanted)
@@ -182,7 +184,7 @@ class Engine:
         if first_sent_ms is None:
             return True
         # A send in the future was timed by a clock that ran ahead: its true age is not known.
-        age_ms = self._around.now_ms() - first_sent_ms
+        age_ms = self._runtime.now_ms() - first_sent_ms
         return -CLOCK_SKEW_MS <= age_ms <= RESEND_WINDOW_MS
 
     def settle_by_reading(self, operation: Operation) -> Operation:
@@ -190,24 +192,22 @@ class Engine:
 
         Raises `OperationInProgressError` when another process takes it up at the same time.
         """
-        idle_ms = self._around.now_ms() - operation.updated_ms
+        idle_ms = self._runtime.now_ms() - operation.updated_ms
         run = Run(self._leased(operation))
         self._take(run, check_freeze=False)
-        return self._reconciler.settle(
-            run.operation, execution_over=idle_ms >= ABSENCE_PROVEN_AFTER_MS
-        )
+        return self._lookup.settle(run.operation, execution_over=idle_ms >= ABSENCE_PROVEN_AFTER_MS)
 
     def _read_receipt(self, operation: Operation) -> Receipt:
         """Return what reading came to; raise while that is nothing certain, or nothing at all."""
         if operation.state in (State.SUCCEEDED, State.OPEN):
             return _replayed(operation)
         failure = Failure(FailureKind.OTHER, operation.error_message or "")
-        effect = Effect.NONE if operation.state is State.FAILED else Effect.UNKNOWN
+        effect = WriteEffect.NONE if operation.state is State.FAILED else WriteEffect.UNKNOWN
         raise error_of(operation, failure, effect)
 
     def _replay_open(self, existing: Operation) -> Receipt:
         try:
-            current = self._reconciler.refresh(existing)
+            current = self._lookup.refresh(existing)
         except StripeCallError:
             current = existing  # what was known stands: it is not paid
         receipt = _replayed(current)
@@ -235,7 +235,7 @@ class Engine:
         run = Run(self._leased(operation))
         first = run.first()
         if first.writes:
-            run.intend(first, self._around.now_ms())
+            run.intend(first, self._runtime.now_ms())
         return run, first
 
     def _take(self, run: Run, *, check_freeze: bool = True) -> None:
@@ -257,22 +257,22 @@ class Engine:
             ) from None
 
     def _leased(self, operation: Operation) -> Operation:
-        now_ms = self._around.now_ms()
+        now_ms = self._runtime.now_ms()
         return replace(
             operation,
-            lease_owner=str(self._around.holder()),
+            lease_owner=str(self._runtime.holder()),
             lease_until_ms=now_ms + self._lease_ms,
             updated_ms=now_ms,
         )
 
     def _blocks_a_retry(self, operation: Operation) -> bool:
-        return operation.operation_id in self._settler.lost or blocks_a_retry(
-            operation, self._around.now_ms(), self._around.holder(), self._around.is_alive
+        return operation.operation_id in self._outcomes.lost or blocks_a_retry(
+            operation, self._runtime.now_ms(), self._runtime.holder(), self._runtime.is_alive
         )
 
     # The calls.
 
-    def _drive(self, run: Run, step: StripeCall | Settlement) -> Receipt:
+    def _drive(self, run: Run, step: StripeCall | Outcome) -> Receipt:
         with self._never_left_behind(run):
             return self._driven(run, step)
 
@@ -293,7 +293,7 @@ class Engine:
     def _break_off(self, operation: Operation) -> None:
         current = self._caught_up(operation)
         if current is not None:
-            self._settler.unknown(current, Failure(FailureKind.OTHER, "the call was interrupted"))
+            self._outcomes.unknown(current, Failure(FailureKind.OTHER, "the call was interrupted"))
 
     def _caught_up(self, operation: Operation) -> Operation | None:
         """Return it with a commit of which nobody here has heard; None where nothing is its own."""
@@ -305,7 +305,7 @@ class Engine:
             return None
         return replace(operation, version=stored.version)
 
-    def _driven(self, run: Run, step: StripeCall | Settlement) -> Receipt:
+    def _driven(self, run: Run, step: StripeCall | Outcome) -> Receipt:
         try:
             while isinstance(step, StripeCall):
                 step = run.advance(self._perform(run, step))
@@ -313,31 +313,31 @@ class Engine:
             problem = unclean.failure
         except _SendingIsNoUseError as stored:
             over = stored.execution_over
-            return self._read_receipt(self._reconciler.settle(run.operation, execution_over=over))
+            return self._read_receipt(self._lookup.settle(run.operation, execution_over=over))
         except CallFailedError as definite:
-            raise self._settler.fail(
-                run.operation, error_of(run.operation, definite.failure, Effect.NONE)
+            raise self._outcomes.fail(
+                run.operation, error_of(run.operation, definite.failure, WriteEffect.NONE)
             ) from None
         except KeyAccountMismatchError as wrong_key:
-            raise self._settler.fail(run.operation, wrong_key) from None
+            raise self._outcomes.fail(run.operation, wrong_key) from None
         except _NOT_SETTLED_HERE:
             raise
         except BillingError as refused:
-            raise self._settler.fail(run.operation, refused) from None
+            raise self._outcomes.fail(run.operation, refused) from None
         except Exception as fault:
             # A fault of ours, or an answer of a shape nobody expected: nothing is known by it.
             log.exception("operation %s stopped by a fault", run.operation.operation_id)
             problem = Failure(FailureKind.OTHER, f"internal fault {type(fault).__name__}")
             run.operation = self._caught_up(run.operation) or run.operation
         else:
-            return self._settler.settle(run.operation, step)
+            return self._outcomes.settle(run.operation, step)
         run.forget_removal()
-        raise self._settler.unknown(run.operation, problem)
+        raise self._outcomes.unknown(run.operation, problem)
 
     def _perform(self, run: Run, call: StripeCall) -> Reply | CallFailedError:
         """Send one call unless its outcome is recorded; commit its record before, if it writes."""
         committed = run.has_record
-        record = run.intend(call, self._around.now_ms())
+        record = run.intend(call, self._runtime.now_ms())
         known = recorded_outcome(record)
         if known is not None:
             return known
@@ -357,24 +357,26 @@ class Engine:
         run.note(record)
         effect = effect_of(outcome, earlier_send_unknown=record.unknown_sends > 0)
         # A read without an answer decides nothing once something was created.
-        unsettled = effect is Effect.UNKNOWN if call.writes else run.wrote and may_retry(outcome)
+        unsettled = (
+            effect is WriteEffect.UNKNOWN if call.writes else run.wrote and may_retry(outcome)
+        )
         if unsettled and call.writes and (outcome.replayed or outcome.should_retry is False):
             raise _SendingIsNoUseError(outcome)
         if unsettled:
-            raise self._settler.unknown(run.operation, outcome)
+            raise self._outcomes.unknown(run.operation, outcome)
         run.note(failed(record, outcome))
         return CallFailedError(outcome)
 
     def _gateway(self, run: Run) -> Gateway:
         """Return the proven way to Stripe; where there is none, what was begun stays unknown."""
         try:
-            return self._proven_gateway(run.operation.account)
+            return self._verified_gateway(run.operation.account)
         except BillingError as refused:
             if not run.wrote and not run.undecided:
                 run.operation = replace(run.operation, steps=())  # nothing of it was sent
                 raise
             problem = Failure(FailureKind.OTHER, refused.message)
-        raise self._settler.unknown(run.operation, problem)
+        raise self._outcomes.unknown(run.operation, problem)
 
     def _commit_step(self, run: Run) -> None:
         try:
@@ -391,7 +393,7 @@ class Engine:
     ) -> None:
         verdict = verify(reply.body, reply.headers, operation.account)
         if not verdict.ok:
-            raise self._discrepancies.handle(operation, call, reply, verdict, gateway)
+            raise self._mismatches.handle(operation, call, reply, verdict, gateway)
 
 
 def _replayed(operation: Operation) -> Receipt:

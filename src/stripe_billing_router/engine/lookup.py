@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from ..core.calls import CallFailedError, Effect, Failure, Reply, StripeCall
+from ..core.calls import CallFailedError, Failure, Reply, StripeCall, WriteEffect
 from ..core.operation import Operation, State, StepRecord
 from ..domain import refusals
 from ..domain.ledger_rows import result_of
@@ -14,8 +14,8 @@ from ..domain.objects.table import refresh_call, refreshed
 from ..domain.operations.table import find_earlier, reconcile
 from ..domain.verification import verify
 from ..errors import StripeUnavailableError
-from .mismatch import Discrepancies
-from .outcomes_writer import Settler, error_of
+from .mismatch import MismatchHandler
+from .outcomes_writer import OutcomeWriter, error_of
 from .sender import Gateway, Sender
 
 # How long nobody may have been at work on an operation before "nothing is there" is believed: a
@@ -25,20 +25,20 @@ ABSENCE_PROVEN_AFTER_MS: Final = 10 * 60 * 1000
 T = TypeVar("T")
 
 
-class Reconciler:
+class OutcomeLookup:
     """Finds an operation's objects by lists and metadata, removes what is half-built, settles."""
 
     def __init__(
         self,
         *,
-        settler: Settler,
-        proven_gateway: Callable[[str], Gateway],
-        discrepancies: Discrepancies,
+        outcomes: OutcomeWriter,
+        verified_gateway: Callable[[str], Gateway],
+        mismatches: MismatchHandler,
         sender: Sender,
     ) -> None:
-        self._settler = settler
-        self._proven_gateway = proven_gateway
-        self._discrepancies = discrepancies
+        self._outcomes = outcomes
+        self._verified_gateway = verified_gateway
+        self._mismatches = mismatches
         self._sender = sender
 
     def refresh(self, operation: Operation) -> Operation:
@@ -49,16 +49,16 @@ class Reconciler:
         call = refresh_call(operation) if operation.state is State.OPEN else None
         if call is None:
             return operation
-        reply = self._send(operation, call, self._proven_gateway(operation.account))
+        reply = self._send(operation, call, self._verified_gateway(operation.account))
         if isinstance(reply, CallFailedError):
-            raise error_of(operation, reply.failure, Effect.NONE)
-        settlement = refreshed(operation, reply)
-        if settlement.state is State.OPEN:
-            return replace(operation, result=result_of(settlement))
-        if settlement.state is State.FAILED:
-            current = replace(operation, result=result_of(settlement))
-            return self._settler.failed(current, refusals.ended(operation, reply.body))
-        return self._settler.accept(operation, settlement)
+            raise error_of(operation, reply.failure, WriteEffect.NONE)
+        outcome = refreshed(operation, reply)
+        if outcome.state is State.OPEN:
+            return replace(operation, result=result_of(outcome))
+        if outcome.state is State.FAILED:
+            current = replace(operation, result=result_of(outcome))
+            return self._outcomes.failed(current, refusals.ended(operation, reply.body))
+        return self._outcomes.accept(operation, outcome)
 
     def settle(self, operation: Operation, *, execution_over: bool) -> Operation:
         """Settle an operation whose lease this process holds; return it as it stands then.
@@ -69,8 +69,8 @@ class Reconciler:
         Raises `AccountMismatchError` when an answer is not the master account's.
         """
         try:
-            settlement = self._drive(
-                operation, reconcile(operation), self._proven_gateway(operation.account)
+            outcome = self._drive(
+                operation, reconcile(operation), self._verified_gateway(operation.account)
             )
         except CallFailedError as failed:
             return self._still_unknown(
@@ -78,17 +78,17 @@ class Reconciler:
             )
         except StripeUnavailableError as away:
             return self._still_unknown(operation, away.message)
-        if settlement is None and not execution_over:
+        if outcome is None and not execution_over:
             return self._still_unknown(operation, "nothing is found of it yet")
-        if settlement is None:
-            return self._settler.failed(operation, _without_effect(operation))
-        if settlement.state is State.FAILED:
-            error = refusals.ended(operation, settlement.reply.body)
-            return self._settler.failed(operation, error)
-        return self._settler.accept(operation, settlement)
+        if outcome is None:
+            return self._outcomes.failed(operation, _without_effect(operation))
+        if outcome.state is State.FAILED:
+            error = refusals.ended(operation, outcome.reply.body)
+            return self._outcomes.failed(operation, error)
+        return self._outcomes.accept(operation, outcome)
 
     def _still_unknown(self, operation: Operation, why: str) -> Operation:
-        return self._settler.save(replace(operation, state=State.UNKNOWN, error_message=why), None)
+        return self._outcomes.save(replace(operation, state=State.UNKNOWN, error_message=why), None)
 
     def earlier(self, operation: Operation) -> list[dict[str, Any]]:
         """Return what was made at Stripe for the same business key; the journal is out of reach.
@@ -96,7 +96,7 @@ class Reconciler:
         Raises `CallFailedError` when Stripe cannot say, and what proving the key raises.
         """
         return self._drive(
-            operation, find_earlier(operation), self._proven_gateway(operation.account)
+            operation, find_earlier(operation), self._verified_gateway(operation.account)
         )
 
     def _drive(
@@ -131,7 +131,7 @@ class Reconciler:
             return CallFailedError(outcome)
         verdict = verify(outcome.body, outcome.headers, operation.account)
         if not verdict.ok:
-            raise self._discrepancies.handle(operation, call, outcome, verdict, gateway)
+            raise self._mismatches.handle(operation, call, outcome, verdict, gateway)
         return outcome
 
 

@@ -18,7 +18,7 @@ from ..errors import AccountMismatchError, KeyAccountMismatchError, MoneyMoved
 from ..redaction import redact
 from ..storage.records import Records
 from .rollback import RollbackManager, RollbackReport
-from .sender import Gateway, Surroundings
+from .sender import Gateway, Runtime
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Alert(Protocol):
         """Send one alert."""
 
 
-class Discrepancies:
+class MismatchHandler:
     """Ledger row, freeze, alert, rollback, error: each is done whatever becomes of the others."""
 
     def __init__(
@@ -46,13 +46,13 @@ class Discrepancies:
         rollback_manager: RollbackManager,
         alert: Alert,
         distrust_key: Callable[[], None],
-        around: Surroundings,
+        runtime: Runtime,
     ) -> None:
         self._records = records
         self._rollback_manager = rollback_manager
         self._alert = alert
         self._distrust_key = distrust_key
-        self._around = around
+        self._runtime = runtime
 
     def handle(
         self,
@@ -81,7 +81,7 @@ class Discrepancies:
             state=State.ROLLING_BACK if reverses else kept,
             error_code=AccountMismatchError.code,
             error_message=what,
-            updated_ms=self._around.now_ms(),
+            updated_ms=self._runtime.now_ms(),
             lease_owner=operation.lease_owner if reverses else None,
         )
         self._distrust_key()
@@ -175,19 +175,19 @@ class Discrepancies:
     def _row(self, operation: Operation, reply: Reply, verdict: Verdict) -> LedgerRow:
         return entry(
             operation,
-            self._around.now_ms(),
+            self._runtime.now_ms(),
             action_type=operation.action,
             destination_account=verdict.foreign_account or operation.account,
             amount=body_amount(reply.body),
             currency=reply.body.get("currency"),
-            user_email=operation.plan.user_email,
+            user_email=operation.instruction.user_email,
             error=1,
             raw_event_json={**reply.body, "discrepancy": _described(verdict)},
         )
 
     def freeze(self, bot_id: str, reason: str) -> None:
         """Freeze a bot for good; log it at CRITICAL where even that cannot be written."""
-        now_ms = self._around.now_ms()
+        now_ms = self._runtime.now_ms()
         try:
             freeze = Freeze(
                 id=time_sorted_id("frz", now_ms),

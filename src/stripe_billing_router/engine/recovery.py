@@ -12,9 +12,9 @@ from ..errors import BillingError, BotFrozenError
 from ..storage.errors import StaleOperationError
 from ..storage.records import Records
 from .engine import Engine
-from .lookup import Reconciler
-from .mismatch import Alert, Discrepancies
-from .sender import Gateway, Surroundings
+from .lookup import OutcomeLookup
+from .mismatch import Alert, MismatchHandler
+from .sender import Gateway, Runtime
 
 _UNFINISHED = (State.PENDING, State.UNKNOWN, State.OPEN, State.ROLLING_BACK)
 
@@ -59,21 +59,21 @@ class Recovery:
         *,
         records: Records,
         engine: Engine,
-        reconciler: Reconciler,
-        discrepancies: Discrepancies,
-        proven_gateway: Callable[[str], Gateway],
+        lookup: OutcomeLookup,
+        mismatches: MismatchHandler,
+        verified_gateway: Callable[[str], Gateway],
         alert: Alert,
-        around: Surroundings,
+        runtime: Runtime,
         resume_within_s: float,
         give_up_after_s: float,
     ) -> None:
         self._records = records
         self._engine = engine
-        self._reconciler = reconciler
-        self._discrepancies = discrepancies
-        self._proven_gateway = proven_gateway
+        self._lookup = lookup
+        self._mismatches = mismatches
+        self._verified_gateway = verified_gateway
         self._alert = alert
-        self._around = around
+        self._runtime = runtime
         self._give_up_after_s = give_up_after_s
         self._resume_within_ms = int(resume_within_s * 1000)
 
@@ -92,8 +92,8 @@ class Recovery:
         )
 
     def _is_held(self, operation: Operation) -> bool:
-        around = self._around
-        return is_held(operation, around.now_ms(), around.holder(), around.is_alive)
+        runtime = self._runtime
+        return is_held(operation, runtime.now_ms(), runtime.holder(), runtime.is_alive)
 
     def _recovered(self, operation: Operation) -> Recovered:
         detail = ""
@@ -114,9 +114,9 @@ class Recovery:
 
     def _settle(self, operation: Operation) -> None:
         if operation.state is State.OPEN:
-            self._reconciler.refresh(operation)
+            self._lookup.refresh(operation)
         elif operation.state is State.ROLLING_BACK:
-            self._discrepancies.resume(operation, self._proven_gateway(operation.account))
+            self._mismatches.resume(operation, self._verified_gateway(operation.account))
         elif self._age_ms(operation) > self._resume_within_ms or not self._engine.may_send_again(
             operation
         ):
@@ -128,7 +128,7 @@ class Recovery:
                 self._engine.settle_by_reading(operation)
 
     def _age_ms(self, operation: Operation) -> int:
-        return self._around.now_ms() - operation.created_ms
+        return self._runtime.now_ms() - operation.created_ms
 
     def _alert_once(self, operation: Operation) -> None:
         """Tell a person once, and remember in the journal that they were told."""

@@ -15,7 +15,7 @@ from ..domain.objects.reversal import Reversal, reverse, reversible
 from ..storage.records import Records
 from ..storage.replay import refund_rows
 from .run import failed, replied, tags_of
-from .sender import Gateway, Sender, Surroundings
+from .sender import Gateway, Runtime, Sender
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +36,10 @@ RollbackHook = Callable[[RollbackReport], None]
 class RollbackManager:
     """Reverses the objects of one operation, and only those that carry its id in their metadata."""
 
-    def __init__(self, *, records: Records, sender: Sender, around: Surroundings) -> None:
+    def __init__(self, *, records: Records, sender: Sender, runtime: Runtime) -> None:
         self._records = records
         self._sender = sender
-        self._around = around
+        self._runtime = runtime
         self._hooks: list[RollbackHook] = []
 
     def register_hook(self, hook: RollbackHook) -> None:
@@ -64,7 +64,7 @@ class RollbackManager:
             replace(
                 operation,
                 state=State.ROLLED_BACK if complete else State.ROLLING_BACK,
-                updated_ms=self._around.now_ms(),
+                updated_ms=self._runtime.now_ms(),
                 lease_owner=None,
             ),
             rows=[*(self._row(operation, reversal) for reversal in done), *refund_rows(operation)],
@@ -109,7 +109,7 @@ class RollbackManager:
             target=call.target,
             params=call.params,
             attempt=operation.attempt,
-            first_sent_ms=self._around.now_ms(),
+            first_sent_ms=self._runtime.now_ms(),
         )
         if call.writes:
             operation = self._records.save(with_step(operation, record))
@@ -133,7 +133,7 @@ class RollbackManager:
         )
         return entry(
             operation,
-            self._around.now_ms(),
+            self._runtime.now_ms(),
             action_type="rollback",
             amount=amount,
             currency=reversal.currency,

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core.calls import CallFailedError, Failure, FailureKind, Reply, StripeCall
 from ..core.operation import Operation, StepRecord
-from ..domain.flows import Flow, FlowFactory, Settlement
+from ..domain.flows import Flow, FlowFactory, Outcome
 from ..domain.objects.reversal import OPERATION_TAG
 from ..domain.operations.charge import charge_by_amount, charge_by_price
 from ..domain.operations.refund import refund_payment
@@ -49,7 +49,9 @@ class Run:
 
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
-        self._flow: Flow = FLOWS[operation.plan.kind](operation.plan, tags_of(operation))
+        self._flow: Flow = FLOWS[operation.instruction.kind](
+            operation.instruction, tags_of(operation)
+        )
         self._started = False
         self._position = 0  # of the call in hand among the recorded steps
         self.resumed = bool(operation.steps)
@@ -60,7 +62,7 @@ class Run:
         assert isinstance(call, StripeCall), "every flow makes at least one call"
         return call
 
-    def advance(self, outcome: Reply | CallFailedError | None) -> StripeCall | Settlement:
+    def advance(self, outcome: Reply | CallFailedError | None) -> StripeCall | Outcome:
         """Feed the outcome of the call in hand; return the next call, or what it all came to.
 
         Raises what the flow raises: a definite failure, bad input, or `UncleanError`.
@@ -75,8 +77,8 @@ class Run:
             assert outcome is not None, "a call's outcome must be fed back"
             return self._flow.send(outcome)
         except StopIteration as done:
-            settlement: Settlement = done.value
-            return settlement
+            ended: Outcome = done.value
+            return ended
 
     @property
     def has_record(self) -> bool:

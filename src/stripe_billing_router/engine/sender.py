@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from ..core.calls import CallFailedError, Effect, Failure, FailureKind, Reply, StripeCall
+from ..core.calls import CallFailedError, Failure, FailureKind, Reply, StripeCall, WriteEffect
 from ..core.deadline import remaining_s
 from ..core.ids import step_key
 from ..core.operation import Operation, StepRecord
@@ -34,7 +34,7 @@ class Gateway(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Runtime:
     """Time, the process, and how to wait: handed in, so that tests can turn the clock."""
 
     now_ms: Callable[[], int]
@@ -46,8 +46,8 @@ class Surroundings:
 class Sender:
     """Bounded retries: waits grow, the total is bounded, and the step's key stays the same."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self._around = around
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
 
     def send(
         self, operation: Operation, record: StepRecord, gateway: Gateway
@@ -67,18 +67,18 @@ class Sender:
                 return record, gateway.send(call, idempotency_key=key)
             except CallFailedError as problem:
                 failure = problem.failure
-            if effect_of(failure, earlier_send_unknown=False) is Effect.UNKNOWN:
+            if effect_of(failure, earlier_send_unknown=False) is WriteEffect.UNKNOWN:
                 record = replace(record, unknown_sends=record.unknown_sends + 1)
             delay_s = retry_delay_s(failure, sends)
             left_s = remaining_s()
             # Where nothing bounds the call, it is not repeated.
             if not may_retry(failure) or left_s is None or delay_s > left_s:
                 return record, failure
-            self._around.sleep(delay_s)
+            self._runtime.sleep(delay_s)
 
     def _is_too_late(self, operation: Operation, record: StepRecord) -> bool:
         """Say whether this process stood still (a suspended host) while the world went on."""
-        now_ms = self._around.now_ms()
+        now_ms = self._runtime.now_ms()
         begun_ms = max(operation.updated_ms, record.first_sent_ms or 0)
         first_ms = record.first_sent_ms or now_ms
         return now_ms - begun_ms > SEND_WITHIN_MS or now_ms - first_ms > RESEND_WINDOW_MS

@@ -7,7 +7,7 @@ from typing import Final
 
 from ..alerts import Alerts
 from ..core.calls import Reply, StripeCall
-from ..engine.sender import Surroundings
+from ..engine.sender import Runtime
 from ..errors import ConfigurationError
 from ..keys.keyring import ClosableGateway
 from .skew import ALARMING_S, MISLEADING_S, clock_ahead_s, described
@@ -25,12 +25,12 @@ class ClockCheckedGateway:
     def __init__(
         self,
         gateway: ClosableGateway,
-        around: Surroundings,
+        runtime: Runtime,
         alerts: Alerts,
         distrust: Callable[[], None],
     ) -> None:
         self._gateway = gateway
-        self._around = around
+        self._runtime = runtime
         self._alerts = alerts
         self._distrust = distrust
 
@@ -40,7 +40,7 @@ class ClockCheckedGateway:
         Raises `ConfigurationError` where the key is proven by a host that cannot tell a key's age.
         """
         reply = self._gateway.send(call, idempotency_key=idempotency_key)
-        ahead_s = clock_ahead_s(reply, self._around.now_ms())
+        ahead_s = clock_ahead_s(reply, self._runtime.now_ms())
         if ahead_s is None:
             return reply
         self._tell(ahead_s)

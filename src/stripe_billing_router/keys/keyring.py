@@ -28,8 +28,8 @@ from ..errors import (
     MasterAccountError,
     StripeUnavailableError,
 )
-from .proof import prove
-from .refresher import Keeper, Turn
+from .proof import verify_key
+from .refresher import Refresher, SingleFlight
 from .sources import Keys, KeySources, SourceAwayError
 
 # However many operations find their key refused, the source is asked no more often than this.
@@ -65,7 +65,7 @@ class _Held:
     keys: Keys
     gateway: ClosableGateway
     confirmed_s: float  # when their source last had them, by the monotonic clock
-    proven_in: int | None = None  # the round of proofs in which the key was proven
+    verified_in: int | None = None  # the round of proofs in which the key was proven
 
 
 class Keyring:
@@ -97,15 +97,15 @@ class Keyring:
         self._refusal: ConfigurationError | None = None
         self._read_s = -math.inf
         self._round = 0
-        self._turn = Turn()
-        self._keeper = Keeper(self)
+        self._flight = SingleFlight()
+        self._refresher = Refresher(self)
 
     @property
     def keys(self) -> Keys:
         """The keys in use. Raises `ConfigurationError` where there are none to be had."""
         return self._usable().keys
 
-    def proven_gateway(self, account: str) -> Gateway:
+    def verified_gateway(self, account: str) -> Gateway:
         """Return the way to Stripe, after `GET /v1/account` has shown whose key it is.
 
         `account` is that of the operation: there is no way for one that began under another master
@@ -115,7 +115,7 @@ class Keyring:
         `StripeUnavailableError`; nothing else was sent then.
         """
         return _RenewingGateway(
-            self._proven(account).gateway, lambda refused: self._instead_of(refused, account)
+            self._verified(account).gateway, lambda refused: self._instead_of(refused, account)
         )
 
     def distrust(self) -> None:
@@ -124,7 +124,7 @@ class Keyring:
 
     def refresh(self) -> None:
         """Read the keys again; whatever that comes to is kept and told, and not raised."""
-        self._turn.take("renew", self._renew)
+        self._flight.take("renew", self._renew)
 
     def refresh_in_s(self) -> float:
         """Return in how many seconds that should be done next."""
@@ -140,7 +140,7 @@ class Keyring:
 
     def close(self) -> None:
         """End the thread and close the connections to Stripe; the next use begins anew."""
-        self._keeper.stop()
+        self._refresher.stop()
         held, self._held = self._held, None
         if held is not None:
             held.gateway.close()
@@ -150,10 +150,10 @@ class Keyring:
     def _usable(self) -> _Held:
         held = self._held
         while held is None or self._refusal is not None or self._is_stale(held):
-            self._turn.take("read", self._read)
+            self._flight.take("read", self._read)
             held = self._held
         if self._sources.can_change:
-            self._keeper.ensure_running()
+            self._refresher.ensure_running()
         return held
 
     def _is_stale(self, held: _Held) -> bool:
@@ -177,10 +177,10 @@ class Keyring:
             if self._refusal is not None:
                 raise copy.copy(self._refusal)
 
-    def _proven(self, account: str) -> _Held:
+    def _verified(self, account: str) -> _Held:
         held = self._usable()
-        while held.proven_in != self._round:
-            self._turn.take("prove", self._prove_held)
+        while held.verified_in != self._round:
+            self._flight.take("prove", self._verify_held)
             held = self._usable()
         if held.keys.master_account_id != account:
             raise MasterAccountError(
@@ -190,17 +190,17 @@ class Keyring:
             )
         return held
 
-    def _prove_held(self) -> None:
+    def _verify_held(self) -> None:
         held = self._held
-        if held is None or held.proven_in == self._round:
+        if held is None or held.verified_in == self._round:
             return
         this_round = self._round
         try:
-            prove(held.gateway, held.keys)
+            verify_key(held.gateway, held.keys)
         except InvalidKeyError as error:
             refused = error
         else:
-            self._held = replace(held, proven_in=this_round)
+            self._held = replace(held, verified_in=this_round)
             return
         # It may have been rolled: worth one more reading.
         newer = self._read_again() if self._may_ask() else None
@@ -215,9 +215,9 @@ class Keyring:
     def _instead_of(self, refused: Gateway, account: str) -> Gateway | None:
         """Return the way to Stripe with a newer key than one that was refused; None without."""
         try:
-            self._turn.take("replace", lambda: self._replace(refused))
+            self._flight.take("replace", lambda: self._replace(refused))
             # What is held by now may have been read by another thread, and not be proven yet.
-            return self._proven(account).gateway
+            return self._verified(account).gateway
         except BillingError:
             return None
 
@@ -305,7 +305,7 @@ class Keyring:
         """Use other keys from now on, if they are proven; raise why not, otherwise."""
         self._refuse_another_account(keys)
         this_round, gateway = self._round, self._open_gateway(keys.secret)
-        prove(gateway, keys)
+        verify_key(gateway, keys)
         # The connections of the one before end with the operations that still use them.
         self._held = _Held(keys, gateway, time.monotonic(), this_round)
         self._alerts.over("new_key_refused")

@@ -18,7 +18,7 @@ from .sources import Keys
 _PROOF: Final = StripeCall("account", "accounts.retrieve_current")
 
 
-def prove(gateway: Gateway, keys: Keys) -> None:
+def verify_key(gateway: Gateway, keys: Keys) -> None:
     """Compare the key's account with the master account; return if they are the same.
 
     Raises `KeyAccountMismatchError`, `MasterAccountError`, `InvalidKeyError` (401) or
@@ -37,10 +37,10 @@ def prove(gateway: Gateway, keys: Keys) -> None:
             "master account's key there",
             foreign_account=account,
         )
-    raise _unproven(failure, keys.source)
+    raise _unverified(failure, keys.source)
 
 
-def _unproven(failure: Failure, source: str) -> BillingError:
+def _unverified(failure: Failure, source: str) -> BillingError:
     if failure.kind is FailureKind.AUTHENTICATION:
         return InvalidKeyError(
             f"Stripe refuses the key from {source} (401); put a valid key there",

@@ -19,7 +19,7 @@ _PATIENCE_S: Final = 1.0
 log = logging.getLogger(__name__)
 
 
-class Refreshing(Protocol):
+class Refreshable(Protocol):
     """What is kept good."""
 
     def refresh(self) -> None:
@@ -30,7 +30,7 @@ class Refreshing(Protocol):
         ...
 
 
-class Turn:
+class SingleFlight:
     """One thread works at a time; those that wait for the same work share its failure."""
 
     def __init__(self) -> None:
@@ -69,10 +69,10 @@ class Turn:
             lock.release()
 
 
-class Keeper:
+class Refresher:
     """The thread that reads keys again: one in each process that uses them."""
 
-    def __init__(self, keyring: Refreshing) -> None:
+    def __init__(self, keyring: Refreshable) -> None:
         self._keyring = weakref.ref(keyring, lambda _: self.stop())
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -115,7 +115,7 @@ class Keeper:
             self._thread.join(_PATIENCE_S)
 
 
-_to_renew_after_fork: weakref.WeakSet[Turn | Keeper] = weakref.WeakSet()
+_to_renew_after_fork: weakref.WeakSet[SingleFlight | Refresher] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
@@ -126,7 +126,7 @@ def _after_fork() -> None:
 os.register_at_fork(after_in_child=_after_fork)
 
 
-def _keep(keyring: weakref.ref[Refreshing], stopping: threading.Event) -> None:
+def _keep(keyring: weakref.ref[Refreshable], stopping: threading.Event) -> None:
     """Refresh until told to stop, or until nobody uses the ring any more."""
     while (ring := keyring()) is not None:
         wait_s = ring.refresh_in_s()

@@ -13,14 +13,14 @@ from dataclasses import fields
 from decimal import Decimal
 from typing import Any, Final
 
-from ..core.operation import Freeze, LedgerRow, Operation, Plan, Result, State, StepRecord
+from ..core.operation import Freeze, Instruction, LedgerRow, Operation, Result, State, StepRecord
 from ..errors import ConfigurationError
 from ..redaction import redact, strip_secrets
 
 # The version of a stored line. It rises when an older package must not read what a newer wrote.
 FORMAT: Final = 1
 
-_PLAN: Final = tuple(field.name for field in fields(Plan))
+_PLAN: Final = tuple(field.name for field in fields(Instruction))
 _STEP: Final = tuple(field.name for field in fields(StepRecord))
 _RESULT: Final = tuple(field.name for field in fields(Result))
 _FREEZE: Final = tuple(field.name for field in fields(Freeze))
@@ -28,7 +28,7 @@ LEDGER_COLUMNS: Final = tuple(field.name for field in fields(LedgerRow))
 _SCALARS: Final = tuple(
     field.name
     for field in fields(Operation)
-    if field.name not in {"plan", "steps", "result", "state"}
+    if field.name not in {"instruction", "steps", "result", "state"}
 )
 
 
@@ -53,7 +53,7 @@ def operation_columns(operation: Operation) -> dict[str, Any]:
     if operation.error_message:
         columns["error_message"] = strip_secrets(operation.error_message)
     columns["state"] = str(operation.state)
-    columns["plan"] = to_json(_values(operation.plan, _PLAN))
+    columns["plan"] = to_json(_values(operation.instruction, _PLAN))
     columns["steps"] = _steps_json(operation.steps)
     columns["result"] = _result_json(operation.result) if operation.result else None
     return columns
@@ -75,7 +75,7 @@ def operation_values(operation: Operation) -> dict[str, Any]:
     if operation.error_message:
         values["error_message"] = strip_secrets(operation.error_message)
     values["state"] = str(operation.state)
-    values["plan"] = _values(operation.plan, _PLAN)
+    values["plan"] = _values(operation.instruction, _PLAN)
     values["steps"] = [_step_values(step) for step in operation.steps]
     values["result"] = _result_values(operation.result) if operation.result else None
     return values
@@ -97,7 +97,7 @@ def operation_from_values(values: Mapping[str, Any]) -> Operation:
     result = values.get("result")
     return Operation(
         state=state,
-        plan=Plan(**_known(values["plan"], _PLAN)),
+        instruction=Instruction(**_known(values["plan"], _PLAN)),
         steps=tuple(StepRecord(**_known(step, _STEP)) for step in values.get("steps") or ()),
         result=Result(**_known(result, _RESULT)) if result else None,
         **_known(values, _SCALARS),

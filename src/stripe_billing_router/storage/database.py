@@ -25,7 +25,7 @@ from sqlalchemy import event, exc
 from ..core.secret import Secret
 from ..errors import ConfigurationError
 from . import schema
-from .errors import DatabaseAwayError, DatabaseRefusedError
+from .errors import DatabaseRefusedError, DatabaseUnavailableError
 
 T = TypeVar("T")
 Connection = sa.Connection
@@ -108,7 +108,7 @@ class Database:
                 # SQLite's driver says so of text and numbers that it cannot bind.
                 failure = DatabaseRefusedError(f"{self.description}: {type(error).__name__}")
             except (exc.TimeoutError, OSError) as error:
-                failure = DatabaseAwayError(f"{self.description}: {error}")
+                failure = DatabaseUnavailableError(f"{self.description}: {error}")
             except (KeyboardInterrupt, SystemExit) as error:
                 # It passes, but without the driver's frames: their variables hold the password.
                 error.__context__ = error.__cause__ = None
@@ -126,7 +126,9 @@ class Database:
             return
         # SQLite has one writer. Threads queue here, in order, instead of polling its file lock.
         if not self._writing.acquire(timeout=self._lock_wait_s):
-            raise DatabaseAwayError(f"{self.description}: locked for {self._lock_wait_s:g} s")
+            raise DatabaseUnavailableError(
+                f"{self.description}: locked for {self._lock_wait_s:g} s"
+            )
         try:
             with self._engine.begin() as connection:
                 yield connection
@@ -207,7 +209,7 @@ class Database:
         if self._file_id is not None:
             return
         if not path.exists() and self.was_seen():
-            raise DatabaseAwayError(
+            raise DatabaseUnavailableError(
                 f"{self.description} is missing, though it was made: bring it back, or remove "
                 f"{self._seen_file} to begin with an empty one"
             )
@@ -216,7 +218,7 @@ class Database:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except FileExistsError:
             if not stat.S_ISREG(path.stat().st_mode):
-                raise DatabaseAwayError(f"{self.description} is not a file") from None
+                raise DatabaseUnavailableError(f"{self.description} is not a file") from None
         self._file_id = _identity(path)
 
     def was_seen(self) -> bool:
@@ -247,7 +249,7 @@ class Database:
         try:
             identity = _identity(self._file)
         except FileNotFoundError:
-            raise DatabaseAwayError(f"{self.description} has vanished") from None
+            raise DatabaseUnavailableError(f"{self.description} has vanished") from None
         if identity != self._file_id:
             self._engine.dispose()
             self._file_id = identity
@@ -262,7 +264,7 @@ class Database:
         self._schema_is_current = False
         if not self.is_sqlite:
             self._engine.dispose()  # After a fail-over the next connections find the new server.
-        return DatabaseAwayError(message)
+        return DatabaseUnavailableError(message)
 
 
 def parsed_url(url: str | Secret) -> sa.URL:

@@ -15,7 +15,7 @@ class StorageError(Exception):
         super().__init__(redact(message))
 
 
-class DatabaseAwayError(StorageError):
+class DatabaseUnavailableError(StorageError):
     """The database cannot do its work now: unreachable, locked, full, read-only or broken."""
 
 

@@ -15,7 +15,7 @@ Page = Callable[[LedgerRow | None, int], Sequence[LedgerRow]]
 
 def read_ledger(
     page: Page,
-    spilled: Callable[[], dict[str, LedgerRow]],
+    spooled: Callable[[], dict[str, LedgerRow]],
     wanted: LedgerFilter,
     *,
     newest_first: bool,
@@ -26,7 +26,7 @@ def read_ledger(
     def order(row: LedgerRow) -> tuple[int, str]:
         return row.timestamp_ms, row.id
 
-    waiting = sorted(filter(wanted.accepts, spilled().values()), key=order, reverse=newest_first)
+    waiting = sorted(filter(wanted.accepts, spooled().values()), key=order, reverse=newest_first)
     rows = heapq.merge(_pages(page, limit), waiting, key=order, reverse=newest_first)
     return islice(_each_once(rows), limit)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ..alerts import Severity
-from .errors import DatabaseAwayError
+from .errors import DatabaseUnavailableError
 
 # Called with kind, severity, message and context.
 EventSink = Callable[[str, Severity, str, dict[str, Any]], None]
@@ -26,7 +26,7 @@ class Outage:
     def __init__(self, on_event: EventSink, description: str) -> None:
         self._on_event = on_event
         self._description = description
-        self._present: dict[str, DatabaseAwayError] = {}
+        self._present: dict[str, DatabaseUnavailableError] = {}
         self._ask_again_s = 0.0
 
     @property
@@ -38,9 +38,9 @@ class Outage:
         """Raise the last `DatabaseAwayError` while it is too early to ask again."""
         error = self._present.get("error")
         if error is not None and time.monotonic() < self._ask_again_s:
-            raise DatabaseAwayError(str(error)) from None
+            raise DatabaseUnavailableError(str(error)) from None
 
-    def begins(self, error: DatabaseAwayError, *, took_s: float) -> None:
+    def begins(self, error: DatabaseUnavailableError, *, took_s: float) -> None:
         """Note a failed use; alert if it is the first."""
         pause_s = min(PAUSE_FACTOR * took_s, LONGEST_PAUSE_S) if took_s > QUICK_S else 0.0
         self._ask_again_s = time.monotonic() + pause_s

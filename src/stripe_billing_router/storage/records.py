@@ -12,8 +12,8 @@ from ..core.operation import Freeze, LedgerRow, Operation, State
 from ..core.secret import Secret
 from .database import Connection
 from .errors import (
-    DatabaseAwayError,
     DatabaseRefusedError,
+    DatabaseUnavailableError,
     DuplicateIntentError,
     StaleOperationError,
 )
@@ -22,7 +22,7 @@ from .journal import Journal
 from .ledger import Ledger, LedgerFilter, check_row
 from .ledger_reader import read_ledger
 from .outage import EventSink
-from .replay import DrainReport, is_further
+from .replay import ReplayReport, is_further
 from .storage import Storage, new_write_id, unavailable
 
 RefuseIf = Callable[[Operation], bool]
@@ -47,7 +47,7 @@ class Records:
         database_away: Literal["spill", "refuse"] = "spill",
     ) -> None:
         self._now_ms = now_ms
-        self._spills_intents = database_away == "spill"
+        self._spools_intents = database_away == "spill"
         self._storage = Storage(url, spool_dir, on_event)
         dialect_name = self._storage.database.dialect_name
         self._journal = Journal(dialect_name)
@@ -60,7 +60,7 @@ class Records:
         """Whether the database is away: a key that looks new may be known to it."""
         return self._storage.outage.is_on
 
-    def is_spilled(self, operation_id: str) -> bool:
+    def is_spooled(self, operation_id: str) -> bool:
         """Tell whether this operation waits in the files now.
 
         Raises:
@@ -84,17 +84,17 @@ class Records:
         try:
             found = storage.use(lambda connection: self._journal.find(connection, operation_id))
             stored = found[0] if found else None
-        except DatabaseAwayError as away:
-            if not self._spills_intents:
+        except DatabaseUnavailableError as away:
+            if not self._spools_intents:
                 raise unavailable(str(away)) from None
             reason = str(away)
         if storage.spool.is_empty():
             return stored
         with storage.spool_or_unavailable(reason) as spool:
-            spilled = spool.find(operation_id)
-        if spilled is None or (stored is not None and not is_further(spilled, stored)):
+            spooled = spool.find(operation_id)
+        if spooled is None or (stored is not None and not is_further(spooled, stored)):
             return stored
-        return spilled
+        return spooled
 
     def begin(self, operation: Operation, *, refuse_if: RefuseIf | None = None) -> Operation | None:
         """Write the intent, in one transaction; or return the operation that has its id already.
@@ -121,7 +121,7 @@ class Records:
 
         try:
             existing, active = self._storage.use(work, write=True)
-        except DatabaseAwayError as away:
+        except DatabaseUnavailableError as away:
             return self._begin_in_spool(operation, refuse_if, away)
         except DatabaseRefusedError as refused:
             raise unavailable(str(refused)) from None
@@ -252,7 +252,7 @@ class Records:
                 only_if_drained=False,
             )
 
-        return read_ledger(page, self._spilled_rows, wanted, newest_first=newest_first, limit=limit)
+        return read_ledger(page, self._spooled_rows, wanted, newest_first=newest_first, limit=limit)
 
     # --- freezes ----------------------------------------------------------------------------------
 
@@ -290,7 +290,7 @@ class Records:
 
         try:
             lifted, active = self._storage.use(work, write=True)
-        except (DatabaseAwayError, DatabaseRefusedError) as error:
+        except (DatabaseUnavailableError, DatabaseRefusedError) as error:
             raise unavailable(str(error)) from None
         self._watch.lifted(pattern, active)
         return lifted
@@ -307,7 +307,7 @@ class Records:
 
     # --- the spill --------------------------------------------------------------------------------
 
-    def drain(self) -> DrainReport:
+    def drain(self) -> ReplayReport:
         """Return what waits in the files to the database.
 
         Raises:
@@ -322,9 +322,9 @@ class Records:
     # --- inside -----------------------------------------------------------------------------------
 
     def _begin_in_spool(
-        self, operation: Operation, refuse_if: RefuseIf | None, away: DatabaseAwayError
+        self, operation: Operation, refuse_if: RefuseIf | None, away: DatabaseUnavailableError
     ) -> Operation | None:
-        if not self._spills_intents:
+        if not self._spools_intents:
             raise unavailable(str(away)) from None
         with self._storage.spool_or_unavailable(str(away)) as spool:
             stored = spool.find(operation.operation_id)
@@ -350,7 +350,7 @@ class Records:
             return False
         raise StaleOperationError(found[0])
 
-    def _spilled_rows(self) -> dict[str, LedgerRow]:
+    def _spooled_rows(self) -> dict[str, LedgerRow]:
         if self._storage.spool.is_empty():
             return {}
         with self._storage.spool_or_unavailable() as spool:

@@ -45,13 +45,13 @@ _REVERSED: Final = (State.ROLLING_BACK, State.ROLLED_BACK)
 
 
 @dataclass(slots=True)
-class DrainReport:
+class ReplayReport:
     """What came back: counts of records that the database did not have yet."""
 
     operation_ids: set[str] = field(default_factory=set)
     rows: int = 0
     freezes: int = 0
-    set_aside: int = 0
+    quarantine: int = 0
     conflicts: list[str] = field(default_factory=list)  # operation ids
 
     @property
@@ -61,11 +61,11 @@ class DrainReport:
 
     def __bool__(self) -> bool:
         return bool(
-            self.operations or self.rows or self.freezes or self.set_aside or self.conflicts
+            self.operations or self.rows or self.freezes or self.quarantine or self.conflicts
         )
 
 
-class Drain:
+class Replay:
     """The way from the spill to the tables."""
 
     def __init__(self, spool: Spool, database: Database, write_id: Callable[[], str]) -> None:
@@ -76,14 +76,14 @@ class Drain:
         self._ledger = Ledger(database.dialect_name)
         self._freezes = Freezes(database.dialect_name)
 
-    def run(self) -> DrainReport:
+    def run(self) -> ReplayReport:
         """Import everything that waits, then empty the spill.
 
         Raises:
             DatabaseAwayError: the database went away; the spill is as it was.
             OSError: the spill cannot be read or emptied.
         """
-        report = DrainReport()
+        report = ReplayReport()
         with self._spool.locked():
             entries = self._spool.entries()
             while batch := list(islice(entries, BATCH_LINES)):
@@ -92,17 +92,17 @@ class Drain:
                 self._spool.clear()
         return report
 
-    def _import_batch(self, batch: Sequence[Entry], report: DrainReport) -> None:
+    def _import_batch(self, batch: Sequence[Entry], report: ReplayReport) -> None:
         whole = [entry for entry in batch if not entry.is_torn]
         for entry in batch:
             if entry.is_torn:
-                self._set_aside(entry, report)
+                self._quarantine(entry, report)
         for part in self._acceptable_parts(whole, report):
             _add(report, part)
 
     def _acceptable_parts(
-        self, entries: Sequence[Entry], report: DrainReport
-    ) -> Iterator[DrainReport]:
+        self, entries: Sequence[Entry], report: ReplayReport
+    ) -> Iterator[ReplayReport]:
         """Import all at once; if the database refuses something, bit by bit, to find it."""
         try:
             yield self._database.run(lambda connection: self._import(connection, entries))
@@ -110,13 +110,13 @@ class Drain:
         except DatabaseRefusedError:
             parts = entries if len(entries) > 1 else entries[0].parts()
             if len(parts) == 1:
-                self._set_aside(parts[0], report)
+                self._quarantine(parts[0], report)
                 return
         for part in parts:
             yield from self._acceptable_parts([part], report)
 
-    def _import(self, connection: Connection, entries: Sequence[Entry]) -> DrainReport:
-        done = DrainReport()
+    def _import(self, connection: Connection, entries: Sequence[Entry]) -> ReplayReport:
+        done = ReplayReport()
         for entry in entries:
             if entry.operation is not None:
                 # Its newest state: versions count on from the database's as soon as one is in it.
@@ -128,40 +128,40 @@ class Drain:
                 done.freezes += self._freezes.add(connection, freeze)
         return done
 
-    def _merge(self, connection: Connection, spilled: Operation, done: DrainReport) -> None:
+    def _merge(self, connection: Connection, spooled: Operation, done: ReplayReport) -> None:
         while True:
-            if self._journal.insert(connection, spilled, self._write_id()):
-                done.operation_ids.add(spilled.operation_id)
+            if self._journal.insert(connection, spooled, self._write_id()):
+                done.operation_ids.add(spooled.operation_id)
                 return
-            found = self._journal.find(connection, spilled.operation_id)
+            found = self._journal.find(connection, spooled.operation_id)
             if found is None:
                 continue
             stored = found[0]
-            reversal = _reversal_of_success(spilled, stored)
-            if not is_further(spilled, stored):
-                outranks = _RANK[stored.state] < _RANK[spilled.state]
-                if (spilled.state is State.SUCCEEDED and outranks) or reversal:
-                    done.conflicts.append(spilled.operation_id)
-                if reversal is None or self._balance(connection, stored, spilled, done):
+            reversal = _reversal_of_success(spooled, stored)
+            if not is_further(spooled, stored):
+                outranks = _RANK[stored.state] < _RANK[spooled.state]
+                if (spooled.state is State.SUCCEEDED and outranks) or reversal:
+                    done.conflicts.append(spooled.operation_id)
+                if reversal is None or self._balance(connection, stored, spooled, done):
                     return
                 continue
             contradicted = stored.state is State.FAILED and not _left_nothing(stored)
-            if (contradicted and spilled.attempt == stored.attempt) or reversal:
-                done.conflicts.append(spilled.operation_id)
-            version = max(spilled.version, stored.version + 1)
-            merged = replace(spilled, version=version)
+            if (contradicted and spooled.attempt == stored.attempt) or reversal:
+                done.conflicts.append(spooled.operation_id)
+            version = max(spooled.version, stored.version + 1)
+            merged = replace(spooled, version=version)
             if reversal is not None:
                 merged = replace(merged, result=stored.result)
             if self._journal.update(
                 connection, merged, expected=stored.version, write_id=self._write_id()
             ):
-                done.operation_ids.add(spilled.operation_id)
+                done.operation_ids.add(spooled.operation_id)
                 for row in refund_rows(merged):
                     done.rows += self._ledger.insert(connection, row)
                 return
 
     def _balance(
-        self, connection: Connection, reversal: Operation, success: Operation, done: DrainReport
+        self, connection: Connection, reversal: Operation, success: Operation, done: ReplayReport
     ) -> bool:
         """Note at a reversal in the database what it undid; false if another was quicker."""
         noted = replace(reversal, result=success.result, version=reversal.version + 1)
@@ -173,17 +173,17 @@ class Drain:
             done.rows += self._ledger.insert(connection, row)
         return True
 
-    def _set_aside(self, entry: Entry, report: DrainReport) -> None:
-        self._spool.set_aside(entry.text)
-        report.set_aside += 1
+    def _quarantine(self, entry: Entry, report: ReplayReport) -> None:
+        self._spool.quarantine(entry.text)
+        report.quarantine += 1
 
 
-def is_further(spilled: Operation, stored: Operation) -> bool:
+def is_further(spooled: Operation, stored: Operation) -> bool:
     """Tell whether the spilled state replaces the one in the database."""
-    same_run = spilled.created_ms == stored.created_ms
-    if spilled.attempt == stored.attempt and not same_run and _left_nothing(spilled, stored):
-        return not _left_nothing(spilled)
-    return _progress(spilled) > _progress(stored)
+    same_run = spooled.created_ms == stored.created_ms
+    if spooled.attempt == stored.attempt and not same_run and _left_nothing(spooled, stored):
+        return not _left_nothing(spooled)
+    return _progress(spooled) > _progress(stored)
 
 
 def _left_nothing(*operations: Operation) -> bool:
@@ -220,7 +220,7 @@ def refund_rows(operation: Operation) -> Iterator[LedgerRow]:
                 amount=to_major(refund["amount"], refund["currency"]),
                 currency=refund["currency"],
                 timestamp_ms=operation.updated_ms,
-                user_email=operation.plan.user_email,
+                user_email=operation.instruction.user_email,
                 bot_id=operation.bot_id,
                 destination_account=operation.account,
                 raw_event_json=json.dumps(dict(refund)),
@@ -232,7 +232,7 @@ def _progress(operation: Operation) -> tuple[int, int, int]:
     return operation.attempt, _RANK[operation.state], operation.version
 
 
-def _add(total: DrainReport, part: DrainReport) -> None:
+def _add(total: ReplayReport, part: ReplayReport) -> None:
     total.operation_ids |= part.operation_ids
     total.rows += part.rows
     total.freezes += part.freezes

@@ -150,12 +150,12 @@ class Spool:
         """Return every ledger row of the spill by its id."""
         return {row.id: row for entry in self.entries() for row in entry.rows}
 
-    def set_aside(self, text: bytes) -> None:
+    def quarantine(self, text: bytes) -> None:
         """Keep a line that cannot be brought back, for a person to look at."""
-        JsonLines(self.set_aside_path).append_text(text)
+        JsonLines(self.quarantine_path).append_text(text)
 
     @property
-    def set_aside_path(self) -> Path:
+    def quarantine_path(self) -> Path:
         """Where lines are kept that cannot be brought back."""
         return self.folder / "set_aside.jsonl"
 

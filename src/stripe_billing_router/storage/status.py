@@ -16,7 +16,7 @@ from ..core.operation import State
 from ..core.secret import Secret
 from . import schema
 from .database import CONNECT_TIMEOUT_S, parsed_url
-from .errors import DatabaseAwayError
+from .errors import DatabaseUnavailableError
 
 # A look takes seconds: whoever holds a lock for longer is stuck.
 _WAIT_S: Final = 3.0
@@ -53,7 +53,7 @@ _GRANTS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerLook:
+class LedgerStatus:
     """What a look has found.
 
     `version` is the server's. `schema` is None where the tables are still to be made.
@@ -73,7 +73,7 @@ class LedgerLook:
     freezes: tuple[str, ...] = ()
 
 
-def look(url: Secret, now_ms: int) -> LedgerLook:
+def look(url: Secret, now_ms: int) -> LedgerStatus:
     """Look at the database at `url`; a SQLite file must be there, and is not made.
 
     Raises:
@@ -88,7 +88,7 @@ def look(url: Secret, now_ms: int) -> LedgerLook:
             return (_look_at_sqlite if is_sqlite else _look_at_postgresql)(connection, now_ms)
     except exc.DBAPIError as error:
         problem = _first_line(error)
-    raise DatabaseAwayError(problem)
+    raise DatabaseUnavailableError(problem)
 
 
 @contextmanager
@@ -108,9 +108,9 @@ def _connected(address: sa.URL) -> Iterator[sa.Connection]:
         yield connection
 
 
-def _look_at_sqlite(connection: sa.Connection, now_ms: int) -> LedgerLook:
+def _look_at_sqlite(connection: sa.Connection, now_ms: int) -> LedgerStatus:
     connection.exec_driver_sql("BEGIN")
-    found = _read(connection, LedgerLook(sqlite3.sqlite_version), now_ms)
+    found = _read(connection, LedgerStatus(sqlite3.sqlite_version), now_ms)
     connection.exec_driver_sql("ROLLBACK")
     problem = ""
     try:
@@ -122,10 +122,10 @@ def _look_at_sqlite(connection: sa.Connection, now_ms: int) -> LedgerLook:
     return replace(found, cannot_write=problem)
 
 
-def _look_at_postgresql(connection: sa.Connection, now_ms: int) -> LedgerLook:
+def _look_at_postgresql(connection: sa.Connection, now_ms: int) -> LedgerStatus:
     connection.exec_driver_sql("SET TRANSACTION READ ONLY")
     connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(1000 * _WAIT_S)}")
-    found = LedgerLook(str(_ask(connection, "SHOW server_version")).partition(" ")[0])
+    found = LedgerStatus(str(_ask(connection, "SHOW server_version")).partition(" ")[0])
     if _ask(connection, "SELECT pg_is_in_recovery()"):
         found = replace(found, cannot_write="it is a standby, which only reads")
     elif _ask(connection, "SHOW default_transaction_read_only") == "on":
@@ -144,7 +144,7 @@ def _look_at_postgresql(connection: sa.Connection, now_ms: int) -> LedgerLook:
     return _read(connection, replace(found, lacks=lacks), now_ms)
 
 
-def _read(connection: sa.Connection, found: LedgerLook, now_ms: int) -> LedgerLook:
+def _read(connection: sa.Connection, found: LedgerStatus, now_ms: int) -> LedgerStatus:
     made = schema.version(connection)
     # Another schema's tables may be other tables.
     if made != schema.HEAD:

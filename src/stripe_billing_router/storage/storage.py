@@ -13,9 +13,9 @@ from ..core.operation import LedgerRow, Operation
 from ..core.secret import Secret
 from ..errors import LedgerUnavailableError
 from .database import Connection, Database
-from .errors import DatabaseAwayError, DatabaseRefusedError, RecordsLostError
+from .errors import DatabaseRefusedError, DatabaseUnavailableError, RecordsLostError
 from .outage import EventSink, Outage
-from .replay import Drain, DrainReport
+from .replay import Replay, ReplayReport
 from .spool import Spool
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ class Storage:
         self.spool = Spool(spool_dir)
         self.database = Database(url, seen_file=self.spool.folder / "database.seen")
         self.outage = Outage(on_event, self.database.description)
-        self._drain = Drain(self.spool, self.database, new_write_id)
+        self._replay = Replay(self.spool, self.database, new_write_id)
 
     def use(self, work: Work[T], *, write: bool = False) -> T:
         """Run `work` on the database, after what waits in the files came back.
@@ -45,8 +45,8 @@ class Storage:
         def drained_first() -> T:
             if not self.spool.is_empty():
                 try:
-                    self._drain_and_tell()
-                except DatabaseAwayError:
+                    self._replay_and_report()
+                except DatabaseUnavailableError:
                     if write:
                         raise
             return self.database.run(work, write=write)
@@ -61,7 +61,7 @@ class Storage:
         """
         try:
             found = self.use(work)
-        except (DatabaseAwayError, DatabaseRefusedError) as error:
+        except (DatabaseUnavailableError, DatabaseRefusedError) as error:
             raise unavailable(f"{error}. What waits is in {self.spool.folder}.") from None
         if only_if_drained and not self.spool.is_empty():
             raise unavailable(f"Records wait in {self.spool.folder} and cannot be brought back.")
@@ -82,7 +82,7 @@ class Storage:
         """
         try:
             return self.use(work, write=True)
-        except DatabaseAwayError as error:
+        except DatabaseUnavailableError as error:
             reason = str(error)
         except DatabaseRefusedError as error:
             reason = str(error)
@@ -107,17 +107,17 @@ class Storage:
         except OSError as error:
             raise unavailable(f"{reason}; {error}" if reason else str(error)) from None
 
-    def drain(self) -> DrainReport:
+    def drain(self) -> ReplayReport:
         """Return what waits in the files to the database.
 
         Raises:
             LedgerUnavailableError: the database is away, or the files cannot be used.
         """
         if self.spool.is_empty():
-            return DrainReport()
+            return ReplayReport()
         try:
-            return self._watched(self._drain_and_tell)
-        except DatabaseAwayError as error:
+            return self._watched(self._replay_and_report)
+        except DatabaseUnavailableError as error:
             raise unavailable(str(error)) from None
 
     # --- inside -----------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ class Storage:
         started_s = time.monotonic()
         try:
             result = work()
-        except DatabaseAwayError as error:
+        except DatabaseUnavailableError as error:
             self.outage.begins(error, took_s=time.monotonic() - started_s)
             raise
         except Exception:
@@ -135,12 +135,12 @@ class Storage:
         self.outage.ends()
         return result
 
-    def _drain_and_tell(self) -> DrainReport:
+    def _replay_and_report(self) -> ReplayReport:
         try:
-            report = self._drain.run()
+            report = self._replay.run()
         except OSError as error:
             # Unknown keys may stand in files that cannot be read: to go on would be to guess.
-            raise DatabaseAwayError(f"The spill cannot be brought back: {error}") from None
+            raise DatabaseUnavailableError(f"The spill cannot be brought back: {error}") from None
         if report:
             self._on_event(
                 "spill_returned",
@@ -149,13 +149,13 @@ class Storage:
                 f"{report.rows} ledger rows, {report.freezes} freezes.",
                 {"operations": report.operations, "rows": report.rows, "freezes": report.freezes},
             )
-        if report.set_aside:
+        if report.quarantine:
             self._on_event(
                 "spill_set_aside",
                 "critical",
-                f"{report.set_aside} lines of the spill were torn or refused by the database; "
-                f"they are kept in {self.spool.set_aside_path}.",
-                {"lines": report.set_aside},
+                f"{report.quarantine} lines of the spill were torn or refused by the database; "
+                f"they are kept in {self.spool.quarantine_path}.",
+                {"lines": report.quarantine},
             )
         for operation_id in report.conflicts:
             self._on_event(

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...core.calls import Reply, StripeCall
 from ...core.operation import Operation
-from ..flows import Settlement, expanded
+from ..flows import Outcome, expanded
 from ..operations.charge import invoice_settlement, payment_intent_settlement
 from ..operations.refund import refund_settlement
 from ..operations.subscription import (
@@ -28,9 +28,9 @@ def refresh_call(operation: Operation) -> StripeCall | None:
     return StripeCall("refresh", method, params, str(body["id"])) if method else None
 
 
-def refreshed(operation: Operation, reply: Reply) -> Settlement:
+def refreshed(operation: Operation, reply: Reply) -> Outcome:
     """Judge the object as it stands now."""
-    email = operation.plan.user_email
+    email = operation.instruction.user_email
     kind = reply.body.get("object")
     if kind == "invoice":
         return invoice_settlement(reply, email)

@@ -6,33 +6,35 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from ...core.calls import CallFailedError, Reply, StripeCall
-from ...core.operation import Plan, State
+from ...core.operation import Instruction, State
 from ...errors import InputError, LimitExceededError
-from ..flows import Flow, Settlement, Tags, cleanup, compact, default_payment_method, with_tags
+from ..flows import Flow, Outcome, Tags, cleanup, compact, default_payment_method, with_tags
 from ..outcomes import may_retry
 
 
-def charge_by_amount(plan: Plan, tags: Tags) -> Flow:
+def charge_by_amount(instruction: Instruction, tags: Tags) -> Flow:
     """Create one PaymentIntent, confirmed off-session where a payment method is known.
 
     Stripe: PaymentIntents, `off_session` and `error_on_requires_action`: whatever needs the
     customer's presence fails instead of waiting for somebody who is not there.
     """
-    email, method = plan.user_email, plan.payment_method_id
-    if not plan.customer_known:
+    email, method = instruction.user_email, instruction.payment_method_id
+    if not instruction.customer_known:
         customer = (
-            yield StripeCall("customer", "customers.retrieve", target=plan.customer_id)
+            yield StripeCall("customer", "customers.retrieve", target=instruction.customer_id)
         ).body
         if customer.get("deleted"):
-            raise InputError(f"customer {plan.customer_id} was deleted at Stripe; mend the route")
+            raise InputError(
+                f"customer {instruction.customer_id} was deleted at Stripe; mend the route"
+            )
         email = email or customer.get("email")
         method = method or default_payment_method(customer)
     params = compact(
-        amount=plan.amount_minor,
-        currency=plan.currency,
-        customer=plan.customer_id,
-        description=plan.description,
-        metadata=with_tags(plan, tags),
+        amount=instruction.amount_minor,
+        currency=instruction.currency,
+        customer=instruction.customer_id,
+        description=instruction.description,
+        metadata=with_tags(instruction, tags),
         automatic_payment_methods={"enabled": True, "allow_redirects": "never"},
     )
     if method:
@@ -56,14 +58,14 @@ def charge_by_amount(plan: Plan, tags: Tags) -> Flow:
     return payment_intent_settlement(reply, email)
 
 
-def payment_intent_settlement(reply: Reply, email: str | None) -> Settlement:
+def payment_intent_settlement(reply: Reply, email: str | None) -> Outcome:
     """Judge a PaymentIntent by its status; only `succeeded` is paid, only `canceled` is dead."""
     body = reply.body
     status = body.get("status")
     paid = status == "succeeded"
     state = State.SUCCEEDED if paid else State.FAILED if status == "canceled" else State.OPEN
     received = body.get("amount_received")
-    return Settlement(
+    return Outcome(
         state=state,
         reply=reply,
         action_type="charge_open" if state is State.OPEN else "charge",
@@ -87,25 +89,25 @@ def remove_payment_intent(
     return None
 
 
-def charge_by_price(plan: Plan, tags: Tags) -> Flow:
+def charge_by_price(instruction: Instruction, tags: Tags) -> Flow:
     """Draft an Invoice, put one item on it, finalize it, and pay it.
 
     The item names its invoice, so that no other invoice can sweep it up, and the invoice takes no
     pending items in. An amount due above what is permitted, or above the invoice's own total (an
     earlier debt of the customer), voids it. Stripe: "Invoices", "Integrate with the Invoicing API".
     """
-    currency = plan.currency or (yield from _currency_of(str(plan.price_id)))
+    currency = instruction.currency or (yield from _currency_of(str(instruction.price_id)))
     draft = yield StripeCall(
         "invoice",
         "invoices.create",
         compact(
-            customer=plan.customer_id,
+            customer=instruction.customer_id,
             currency=currency,
-            description=plan.description,
+            description=instruction.description,
             auto_advance=False,
             collection_method="charge_automatically",
             pending_invoice_items_behavior="exclude",
-            metadata=with_tags(plan, tags),
+            metadata=with_tags(instruction, tags),
         ),
     )
     invoice = str(draft.body["id"])
@@ -114,9 +116,9 @@ def charge_by_price(plan: Plan, tags: Tags) -> Flow:
             "item",
             "invoice_items.create",
             compact(
-                customer=plan.customer_id,
+                customer=instruction.customer_id,
                 invoice=invoice,
-                pricing={"price": plan.price_id},
+                pricing={"price": instruction.price_id},
                 quantity=1,
                 metadata=dict(tags),
             ),
@@ -124,21 +126,21 @@ def charge_by_price(plan: Plan, tags: Tags) -> Flow:
         reply = yield StripeCall(
             "finalize", "invoices.finalize_invoice", {"auto_advance": False}, invoice
         )
-        _refuse_excess(plan, reply.body)
+        _refuse_excess(instruction, reply.body)
         if reply.body.get("status") != "paid":
             reply = yield StripeCall(
                 "pay",
                 "invoices.pay",
-                compact(payment_method=plan.payment_method_id, off_session=True),
+                compact(payment_method=instruction.payment_method_id, off_session=True),
                 invoice,
             )
     except (CallFailedError, LimitExceededError) as failed:
         failure = failed
         settled = yield from cleanup(remove_invoice(invoice))
         if settled is not None:
-            return invoice_settlement(settled, plan.user_email)
+            return invoice_settlement(settled, instruction.user_email)
         raise failure from None
-    return invoice_settlement(reply, plan.user_email)
+    return invoice_settlement(reply, instruction.user_email)
 
 
 def _currency_of(price_id: str) -> Generator[StripeCall, Reply, str | None]:
@@ -157,27 +159,27 @@ def _currency_of(price_id: str) -> Generator[StripeCall, Reply, str | None]:
     return currency if isinstance(currency, str) else None
 
 
-def _refuse_excess(plan: Plan, invoice: Mapping[str, Any]) -> None:
+def _refuse_excess(instruction: Instruction, invoice: Mapping[str, Any]) -> None:
     due, total = invoice.get("amount_due"), invoice.get("total")
-    bounds = [bound for bound in (plan.permitted_minor, total) if isinstance(bound, int)]
+    bounds = [bound for bound in (instruction.permitted_minor, total) if isinstance(bound, int)]
     # Where there is a bound, an invoice that does not say what it comes to is not paid either.
     if bounds and (not isinstance(due, int) or due > min(bounds)):
         raise LimitExceededError(
-            f"invoice {invoice.get('id')} for {plan.price_id} came to {due} minor units of "
+            f"invoice {invoice.get('id')} for {instruction.price_id} came to {due} minor units of "
             f"{invoice.get('currency')}, and {min(bounds)} were permitted; it was voided. Look at "
             "the customer's balance and taxes at Stripe",
             objects={"invoice": invoice.get("id")},
         )
 
 
-def invoice_settlement(reply: Reply, email: str | None) -> Settlement:
+def invoice_settlement(reply: Reply, email: str | None) -> Outcome:
     """Judge an invoice by its status; the ledger takes what was paid, not what was billed."""
     body = reply.body
     status = body.get("status")
     paid = status == "paid"
     # One that was written off as uncollectible can still be paid, so only a void one is dead.
     state = State.SUCCEEDED if paid else State.FAILED if status == "void" else State.OPEN
-    return Settlement(
+    return Outcome(
         state=state,
         reply=reply,
         action_type="charge_open" if state is State.OPEN else "charge",

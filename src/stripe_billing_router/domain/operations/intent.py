@@ -15,7 +15,7 @@ from typing import Any
 from ...core.identifiers import check_id
 from ...core.ids import fingerprint
 from ...core.money import decimal_amount, normalize_currency, to_minor
-from ...core.operation import Plan
+from ...core.operation import Instruction
 from ...errors import InputError
 from ...redaction import holds_secret
 from ...routing.table import Resolution
@@ -36,38 +36,40 @@ MAX_DESCRIPTION = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class Intent:
     """A plan with the fingerprints of what was resolved and of what was asked."""
 
-    plan: Plan
+    instruction: Instruction
     fingerprint: str
     request_fingerprint: str
 
 
-def _planned(plan: Plan, overrides: Mapping[str, str] | None, **asked: Any) -> Planned:
-    _refuse_secrets(plan)
+def intent_of(
+    instruction: Instruction, overrides: Mapping[str, str] | None, **asked: Any
+) -> Intent:
+    _refuse_secrets(instruction)
     bought: dict[str, Any] = {
-        "kind": plan.kind,
-        "amount_minor": plan.amount_minor,
-        "amount": plan.amount,
-        "currency": plan.currency,
-        "price": plan.price_id,
-        "customer": plan.customer_id,
-        "payment": plan.payment_id,
+        "kind": instruction.kind,
+        "amount_minor": instruction.amount_minor,
+        "amount": instruction.amount,
+        "currency": instruction.currency,
+        "price": instruction.price_id,
+        "customer": instruction.customer_id,
+        "payment": instruction.payment_id,
         "overrides": dict(overrides or {}),
     }
-    if plan.kind == "customer":
+    if instruction.kind == "customer":
         bought["customer"] = asked["customer"]
-    if plan.kind == "checkout":
-        bought["price"] = [plan.params.get("mode"), plan.params.get("line_items")]
-    request = {"kind": plan.kind, "overrides": dict(overrides or {}), "asked": asked}
-    return Planned(plan, fingerprint(bought), fingerprint(request))
+    if instruction.kind == "checkout":
+        bought["price"] = [instruction.params.get("mode"), instruction.params.get("line_items")]
+    request = {"kind": instruction.kind, "overrides": dict(overrides or {}), "asked": asked}
+    return Intent(instruction, fingerprint(bought), fingerprint(request))
 
 
-def _refuse_secrets(plan: Plan) -> None:
+def _refuse_secrets(instruction: Instruction) -> None:
     """Refuse what would stand at Stripe and in the ledger for everybody there to read."""
     for name in ("description", "metadata", "params"):
-        if holds_secret(json.dumps(getattr(plan, name))):
+        if holds_secret(json.dumps(getattr(instruction, name))):
             raise InputError(
                 f"{name} holds what looks like a key or another secret; it would be stored at "
                 "Stripe and in the ledger. Take it out"
@@ -80,7 +82,7 @@ def _written(amount: Any) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def plan_charge(
+def intent_to_charge(
     found: Resolution,
     *,
     amount: Any,
@@ -91,7 +93,7 @@ def plan_charge(
     payment_method: Any,
     metadata: Any,
     overrides: Mapping[str, str] | None,
-) -> Planned:
+) -> Intent:
     """Plan a charge by amount, or by price when no amount is given."""
     if amount is not None and price_id is not None:
         raise InputError("give amount or price_id, not both: one charge takes one payment")
@@ -109,7 +111,7 @@ def plan_charge(
     method = payment_method or route.payment_method_id
     if payment_method is not None:
         check_id("payment_method", payment_method)
-    plan = Plan(
+    instruction = Instruction(
         action="charge",
         kind="amount" if by_amount else "price",
         bot_id=found.bot.canonical,
@@ -124,17 +126,17 @@ def plan_charge(
         customer_known=bool(method and route.user_email),
         metadata=merge_metadata(route.metadata, metadata),
     )
-    return _planned(plan, overrides, **asked)
+    return intent_of(instruction, overrides, **asked)
 
 
-def plan_subscription(
+def intent_to_subscribe(
     found: Resolution,
     *,
     price_id: Any,
     customer_id: Any,
     overrides: Mapping[str, str] | None,
     params: Mapping[str, Any],
-) -> Planned:
+) -> Intent:
     """Plan a subscription to the route's subscription price, or to the price given."""
     route = found.route
     extra = check_params("create_subscription", params)
@@ -143,7 +145,7 @@ def plan_subscription(
     method = extra.pop("default_payment_method", None)
     if method is not None:
         check_id("payment_method", method)
-    plan = Plan(
+    instruction = Instruction(
         action="subscription",
         kind="subscription",
         bot_id=found.bot.canonical,
@@ -156,10 +158,10 @@ def plan_subscription(
         metadata=split_metadata(extra, route.metadata),
         params=extra,
     )
-    return _planned(plan, overrides, price=price, customer=customer)
+    return intent_of(instruction, overrides, price=price, customer=customer)
 
 
-def plan_refund(
+def intent_to_refund(
     found: Resolution,
     payment_id: Any,
     *,
@@ -167,7 +169,7 @@ def plan_refund(
     reason: Any,
     overrides: Mapping[str, str] | None,
     params: Mapping[str, Any],
-) -> Planned:
+) -> Intent:
     """Plan a refund. Its currency is the payment's, so the amount stays in major units here."""
     payment = check_id("payment", payment_id)
     extra = check_params("refund", params)
@@ -176,7 +178,7 @@ def plan_refund(
     if why is not None:
         extra["reason"] = why
     exact = None if amount is None else _written(amount)
-    plan = Plan(
+    instruction = Instruction(
         action="refund",
         kind="refund",
         bot_id=found.bot.canonical,
@@ -186,15 +188,15 @@ def plan_refund(
         metadata=metadata,
         params=extra,
     )
-    return _planned(plan, overrides, payment=payment, amount=exact)
+    return intent_of(instruction, overrides, payment=payment, amount=exact)
 
 
-def plan_checkout_session(
+def intent_to_check_out(
     found: Resolution,
     params: Mapping[str, Any] | None,
     *,
     overrides: Mapping[str, str] | None,
-) -> Planned:
+) -> Intent:
     """Plan a checkout session for the route's price and customer."""
     route = found.route
     extra = check_params("create_checkout_session", params)
@@ -203,7 +205,7 @@ def plan_checkout_session(
     extra = complete_checkout(extra, route.price_id, route.customer_id)
     if extra["mode"] == "setup":
         extra["currency"] = found.require_currency()  # Stripe: required in this mode
-    plan = Plan(
+    instruction = Instruction(
         action="checkout_session",
         kind="checkout",
         bot_id=found.bot.canonical,
@@ -212,21 +214,21 @@ def plan_checkout_session(
         metadata=metadata,
         params=extra,
     )
-    return _planned(plan, overrides, **asked)
+    return intent_of(instruction, overrides, **asked)
 
 
-def plan_customer(
+def intent_to_create_customer(
     found: Resolution,
     customer_info: Mapping[str, Any],
     *,
     overrides: Mapping[str, str] | None,
-) -> Planned:
+) -> Intent:
     """Plan a new customer."""
     if customer_info is None:
         raise InputError("create_customer needs customer_info, such as {'email': …}")
     extra = check_params("create_customer", customer_info)
     metadata = split_metadata(extra, {})
-    plan = Plan(
+    instruction = Instruction(
         action="customer",
         kind="customer",
         bot_id=found.bot.canonical,
@@ -234,17 +236,17 @@ def plan_customer(
         params=extra,
     )
     who = {name: value for name, value in extra.items() if name not in _NOT_WHO}
-    return _planned(plan, overrides, customer=who)
+    return intent_of(instruction, overrides, customer=who)
 
 
-def plan_balance(found: Resolution, currency: Any) -> Planned:
+def intent_to_read_balance(found: Resolution, currency: Any) -> Intent:
     """Plan a look at the balance in one currency, by default the route's."""
     named = found.require_currency() if currency is None else normalize_currency(currency)
-    plan = Plan(
+    instruction = Instruction(
         action="balance",
         kind="balance",
         bot_id=found.bot.canonical,
         currency=named,
         user_email=found.route.user_email,
     )
-    return _planned(plan, None, currency=named)
+    return intent_of(instruction, None, currency=named)

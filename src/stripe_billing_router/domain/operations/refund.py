@@ -8,9 +8,9 @@ from typing import Any
 
 from ...core.calls import Reply, StripeCall
 from ...core.money import to_major, to_minor
-from ...core.operation import Plan, State
+from ...core.operation import Instruction, State
 from ...errors import InputError, InvalidAmountError
-from ..flows import Flow, Settlement, Tags, compact, expanded, identifier, with_tags
+from ..flows import Flow, Outcome, Tags, compact, expanded, identifier, with_tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,14 @@ class Payment:
     customer: Any = None
 
 
-def refund_payment(plan: Plan, tags: Tags) -> Flow:
+def refund_payment(instruction: Instruction, tags: Tags) -> Flow:
     """Refund a payment in part or in full; what is left of it is the default.
 
     Stripe: "Refunds". The amount is in the payment's own currency, whatever the route's is.
     """
-    payment = yield from find_payment(str(plan.payment_id))
-    amount_minor = _amount_minor(plan, payment)
-    email = plan.user_email or expanded(payment.customer).get("email")
+    payment = yield from find_payment(str(instruction.payment_id))
+    amount_minor = _amount_minor(instruction, payment)
+    email = instruction.user_email or expanded(payment.customer).get("email")
     if email is None and isinstance(payment.customer, str):
         found = yield StripeCall("customer", "customers.retrieve", target=payment.customer)
         email = found.body.get("email")
@@ -41,34 +41,34 @@ def refund_payment(plan: Plan, tags: Tags) -> Flow:
         compact(
             **{payment.field: payment.id},
             amount=amount_minor,
-            **plan.params,
-            metadata=with_tags(plan, tags),
+            **instruction.params,
+            metadata=with_tags(instruction, tags),
         ),
     )
     return refund_settlement(reply, email)
 
 
-def _amount_minor(plan: Plan, payment: Payment) -> int | None:
-    if plan.amount is None:
+def _amount_minor(instruction: Instruction, payment: Payment) -> int | None:
+    if instruction.amount is None:
         return payment.left_minor or None  # nothing left: Stripe's own words say it best
-    amount_minor = to_minor(plan.amount, payment.currency)
+    amount_minor = to_minor(instruction.amount, payment.currency)
     if payment.left_minor is not None and amount_minor > payment.left_minor:
         left = to_major(payment.left_minor, payment.currency)
         raise InvalidAmountError(
-            f"cannot refund {plan.amount} {payment.currency} of {plan.payment_id}: "
+            f"cannot refund {instruction.amount} {payment.currency} of {instruction.payment_id}: "
             f"{left} {payment.currency} is left of it"
         )
     return amount_minor
 
 
-def refund_settlement(reply: Reply, email: str | None) -> Settlement:
+def refund_settlement(reply: Reply, email: str | None) -> Outcome:
     """Judge a refund by its status: `succeeded` is final, `failed` and `canceled` moved nothing."""
     body = reply.body
     status = body.get("status")
     done = status == "succeeded"
     dead = status in ("failed", "canceled")
     state = State.SUCCEEDED if done else State.FAILED if dead else State.OPEN
-    return Settlement(
+    return Outcome(
         state=state,
         reply=reply,
         action_type="refund_open" if state is State.OPEN else "refund",

@@ -11,8 +11,8 @@ from collections.abc import Generator, Iterator, Mapping
 from typing import Any, Final
 
 from ...core.calls import CallFailedError, Failure, FailureKind, Reply, StripeCall
-from ...core.operation import Operation, Plan
-from ..flows import Settlement, compact, expanded
+from ...core.operation import Instruction, Operation
+from ..flows import Outcome, compact, expanded
 from ..objects.reversal import OPERATION_TAG
 from .charge import (
     invoice_settlement,
@@ -38,7 +38,7 @@ _LISTS: Final = {
     "customer": "customers.list",
 }
 
-Search = Generator[StripeCall, Reply, Settlement | None]
+Search = Generator[StripeCall, Reply, Outcome | None]
 
 
 def reconcile(operation: Operation) -> Search:
@@ -54,7 +54,7 @@ def reconcile(operation: Operation) -> Search:
         "checkout": _checkout_session,
         "customer": _customer,
     }
-    search = searches.get(operation.plan.kind)
+    search = searches.get(operation.instruction.kind)
     return (yield from search(operation)) if search else None  # a balance leaves nothing behind
 
 
@@ -63,15 +63,15 @@ def find_earlier(operation: Operation) -> Generator[StripeCall, Reply, list[dict
 
     For when the journal cannot be asked.
     """
-    plan = operation.plan
-    filters: dict[str, Any] = {"customer": plan.customer_id}
-    if plan.kind == "refund":
-        filters = yield from _of(plan)
-    elif plan.kind == "customer":
-        filters = {"email": plan.params.get("email")}
-    elif plan.kind == "subscription":
+    instruction = operation.instruction
+    filters: dict[str, Any] = {"customer": instruction.customer_id}
+    if instruction.kind == "refund":
+        filters = yield from _of(instruction)
+    elif instruction.kind == "customer":
+        filters = {"email": instruction.params.get("email")}
+    elif instruction.kind == "subscription":
         filters |= {"status": "all", "expand": ["data.latest_invoice"]}
-    method = _LISTS.get(plan.kind)
+    method = _LISTS.get(instruction.kind)
     return (yield from _find(operation, method, since=False, **filters)) if method else []
 
 
@@ -102,22 +102,24 @@ def _is_ours(item: Mapping[str, Any], operation: Operation) -> bool:
 
 
 def _charge_by_amount(operation: Operation) -> Search:
-    plan = operation.plan
-    effects: list[Settlement] = []
-    for item in (yield from _find(operation, "payment_intents.list", customer=plan.customer_id)):
-        if _unconfirmed(plan, item):
-            effects.append(payment_intent_settlement(Reply(item), plan.user_email))
+    instruction = operation.instruction
+    effects: list[Outcome] = []
+    for item in (
+        yield from _find(operation, "payment_intents.list", customer=instruction.customer_id)
+    ):
+        if _unconfirmed(instruction, item):
+            effects.append(payment_intent_settlement(Reply(item), instruction.user_email))
             continue
         paid = yield from remove_payment_intent(str(item["id"]), prefix=f"remove.{item['id']}")
         if paid is not None:
-            effects.append(payment_intent_settlement(paid, plan.user_email))
+            effects.append(payment_intent_settlement(paid, instruction.user_email))
     return _only(effects)
 
 
-def _unconfirmed(plan: Plan, item: Mapping[str, Any]) -> bool:
+def _unconfirmed(instruction: Instruction, item: Mapping[str, Any]) -> bool:
     """Whether a PaymentIntent is one that was never meant to be confirmed by the router."""
     return (
-        plan.payment_method_id is None
+        instruction.payment_method_id is None
         and item.get("status") == "requires_payment_method"
         and (not item.get("last_payment_error"))
     )
@@ -128,33 +130,37 @@ def attempt_of(item: Mapping[str, Any]) -> int:
     return int(item["metadata"].get("sbr_attempt") or 1)
 
 
-def is_half_built(plan: Plan, item: Mapping[str, Any]) -> bool:
+def is_half_built(instruction: Instruction, item: Mapping[str, Any]) -> bool:
     """Whether a PaymentIntent or invoice is on its way to be paid or removed by its flow."""
     status = item.get("status")
-    if plan.kind == "price":
+    if instruction.kind == "price":
         return status not in ("paid", "void")
     dead_or_decided = ("succeeded", "processing", "canceled")
-    return plan.kind == "amount" and status not in dead_or_decided and not _unconfirmed(plan, item)
+    return (
+        instruction.kind == "amount"
+        and status not in dead_or_decided
+        and not _unconfirmed(instruction, item)
+    )
 
 
 def _charge_by_price(operation: Operation) -> Search:
-    plan = operation.plan
-    effects: list[Settlement] = []
-    for item in (yield from _find(operation, "invoices.list", customer=plan.customer_id)):
+    instruction = operation.instruction
+    effects: list[Outcome] = []
+    for item in (yield from _find(operation, "invoices.list", customer=instruction.customer_id)):
         paid = yield from remove_invoice(str(item["id"]), prefix=f"remove.{item['id']}")
         if paid is not None:
-            effects.append(invoice_settlement(paid, plan.user_email))
+            effects.append(invoice_settlement(paid, instruction.user_email))
     return _only(effects)
 
 
 def _subscription(operation: Operation) -> Search:
-    plan = operation.plan
-    effects: list[Settlement] = []
+    instruction = operation.instruction
+    effects: list[Outcome] = []
     for item in (
         yield from _find(
             operation,
             "subscriptions.list",
-            customer=plan.customer_id,
+            customer=instruction.customer_id,
             status="all",
             expand=["data.latest_invoice"],
         )
@@ -162,19 +168,21 @@ def _subscription(operation: Operation) -> Search:
         invoice = item.get("latest_invoice")
         if isinstance(invoice, str):
             invoice = (yield StripeCall("invoice", "invoices.retrieve", target=invoice)).body
-        effects.append(subscription_settlement(Reply(item), expanded(invoice), plan.user_email))
+        effects.append(
+            subscription_settlement(Reply(item), expanded(invoice), instruction.user_email)
+        )
     return _only(effects)
 
 
 def _refund(operation: Operation) -> Search:
-    plan = operation.plan
-    found = yield from _find(operation, "refunds.list", **(yield from _of(plan)))
-    return _only([refund_settlement(Reply(item), plan.user_email) for item in found])
+    instruction = operation.instruction
+    found = yield from _find(operation, "refunds.list", **(yield from _of(instruction)))
+    return _only([refund_settlement(Reply(item), instruction.user_email) for item in found])
 
 
-def _of(plan: Plan) -> Generator[StripeCall, Reply, dict[str, Any]]:
+def _of(instruction: Instruction) -> Generator[StripeCall, Reply, dict[str, Any]]:
     """Return the filter by which Stripe lists the refunds of the plan's payment."""
-    payment = str(plan.payment_id)
+    payment = str(instruction.payment_id)
     if not payment.startswith("in_"):
         return {"payment_intent": payment}
     filters: dict[str, Any] = {}
@@ -186,9 +194,11 @@ def _of(plan: Plan) -> Generator[StripeCall, Reply, dict[str, Any]]:
 
 
 def _checkout_session(operation: Operation) -> Search:
-    customer = operation.plan.customer_id
+    customer = operation.instruction.customer_id
     found = yield from _find(operation, "checkout.sessions.list", customer=customer)
-    return _only([checkout_settlement(Reply(item), operation.plan.user_email) for item in found])
+    return _only(
+        [checkout_settlement(Reply(item), operation.instruction.user_email) for item in found]
+    )
 
 
 def _customer(operation: Operation) -> Search:
@@ -196,9 +206,9 @@ def _customer(operation: Operation) -> Search:
     return _only([customer_settlement(Reply(item)) for item in found])
 
 
-def _only(effects: list[Settlement]) -> Settlement | None:
+def _only(effects: list[Outcome]) -> Outcome | None:
     """Return the one that counts: what took money before what is dead."""
-    order: Iterator[Settlement] = iter(
+    order: Iterator[Outcome] = iter(
         sorted(effects, key=lambda effect: (not effect.paid, effect.state.value == "failed"))
     )
     return next(order, None)
