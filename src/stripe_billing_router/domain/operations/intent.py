@@ -47,6 +47,7 @@ class Intent:
 def intent_of(
     instruction: Instruction, overrides: Mapping[str, str] | None, **asked: Any
 ) -> Intent:
+    """Return the intent of an instruction: `asked` is the request as the caller made it."""
     _refuse_secrets(instruction)
     bought: dict[str, Any] = {
         "kind": instruction.kind,
