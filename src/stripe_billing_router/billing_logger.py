@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from .core.clean_json import CleanJson, CleanText
 from .core.default_writer import write_by_default
 from .core.ids import time_sorted_id
 from .core.operation import LedgerRow
@@ -67,6 +68,13 @@ def log_event(
     return row.id
 
 
+def row_of(**columns: Any) -> LedgerRow:
+    """Return the row that `log_event` makes of these columns, for a writer's own transaction."""
+    rows: list[LedgerRow] = []
+    log_event(**{**columns, "writer": rows.append})
+    return rows[0]
+
+
 def _stamp(value: int | None) -> int:
     if value is None:
         return time.time_ns() // 1_000_000
@@ -116,7 +124,9 @@ def _exact(amount: Decimal | int | str | None) -> Decimal | None:
     return exact
 
 
-def _raw(value: str | Mapping[str, Any] | None) -> str:
+def _raw(value: str | Mapping[str, Any] | None) -> CleanText:
+    if isinstance(value, CleanJson):
+        return value.text
     if isinstance(value, str):
         try:
             value = json.loads(value)
@@ -126,11 +136,14 @@ def _raw(value: str | Mapping[str, Any] | None) -> str:
         raise InputError("raw_event_json must be one JSON object")
     try:
         stripped = strip_secrets(value or {})
-        return json.dumps(stripped, ensure_ascii=False, allow_nan=False, default=_plain)
+        text = json.dumps(
+            stripped, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain
+        )
     except RecursionError:
         raise InputError("raw_event_json is nested too deeply, or holds itself") from None
     except (TypeError, ValueError) as problem:
         raise InputError(redact(f"raw_event_json cannot be written as JSON: {problem}")) from None
+    return CleanText(text)
 
 
 def _plain(value: Any) -> str:

@@ -9,12 +9,8 @@ import pytest
 from stripe_billing_router.core.calls import CallFailedError, FailureKind, StripeCall
 from stripe_billing_router.core.operation import Instruction, Operation, State
 from stripe_billing_router.domain.flows import Outcome
-from stripe_billing_router.domain.operations.table import (
-    attempt_of,
-    find_earlier,
-    is_half_built,
-    reconcile,
-)
+from stripe_billing_router.domain.objects.tagged import attempt_of
+from stripe_billing_router.domain.operations.table import find_earlier, is_half_built, reconcile
 from support.operations import OPERATION
 from support.scripted import FORBIDDEN, GONE, Answer, play
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from stripe_billing_router.core.calls import CallFailedError, StripeCall
 from stripe_billing_router.core.operation import Instruction, State
-from stripe_billing_router.domain.operations.refund import payment_of, refund_payment
+from stripe_billing_router.domain.objects.invoice import payment_of
+from stripe_billing_router.domain.operations.refund import refund_payment
 from stripe_billing_router.errors import InputError, InvalidAmountError
 from support.scripted import DECLINED, GONE, Answer, play
 

@@ -15,15 +15,9 @@ from stripe_billing_router.core.calls import (
 )
 from stripe_billing_router.core.operation import Instruction, State, StepRecord
 from stripe_billing_router.domain.flows import Outcome
-from stripe_billing_router.engine.run import (
-    FLOWS,
-    Run,
-    failed,
-    recorded_outcome,
-    replied,
-    tags_of,
-    undecided,
-)
+from stripe_billing_router.domain.objects.tagged import tags_of
+from stripe_billing_router.domain.steps import failed, recorded_outcome, replied, undecided
+from stripe_billing_router.engine.run import FLOWS, Run
 from support.operations import OPERATION
 from support.scripted import DECLINED, FORBIDDEN
 

@@ -18,10 +18,11 @@ import sqlalchemy as sa
 
 from stripe_billing_router import ConfigurationError
 from stripe_billing_router.core.operation import Operation, State
+from stripe_billing_router.domain.precedence import is_further
 from stripe_billing_router.storage import codec
 from stripe_billing_router.storage.jsonl import JsonLines
 from stripe_billing_router.storage.records import Records
-from stripe_billing_router.storage.replay import BATCH_LINES, is_further
+from stripe_billing_router.storage.replay import BATCH_LINES
 from stripe_billing_router.storage.spool import Spool
 from support.records import (
     Events,

@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 from stripe_billing_router import BillingRouter
 from stripe_billing_router import router as router_module
-from stripe_billing_router.domain.leases import Holder
+from stripe_billing_router.core.holder import Holder
 from stripe_billing_router.storage.errors import DatabaseUnavailableError
 from stripe_billing_router.storage.records import Records
 from stripe_billing_router.testing import SandboxResponse, StripeSandbox

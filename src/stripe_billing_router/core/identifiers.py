@@ -6,11 +6,13 @@ read of one object into a list of all, and puts text of any kind into paths.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from ..errors import InputError, InvalidBotIdError, InvalidIdentifierError, RouteKeyOverrideError
+from ..redaction import holds_secret
 
 DEFAULT_DOMAIN: Final = "stripe"
 DEFAULT_REGION: Final = "default"
@@ -246,6 +248,15 @@ def refuse_stripe_keys(value: object, where: str) -> None:
                 waiting.append((inner, inner_path, depth + 1))
         elif isinstance(item, list | tuple | set | frozenset):
             waiting += [(inner, path, depth + 1) for inner in item]
+
+
+def refuse_secrets(name: str, value: object) -> None:
+    """Refuse what everyone with access to Stripe or the ledger could read there."""
+    if holds_secret(json.dumps(value)):
+        raise InputError(
+            f"{name} holds what looks like a key or another secret; it would be stored at Stripe "
+            "and in the ledger. Take it out"
+        )
 
 
 def _key_problem(path: str, problem: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ..core.calls import Failure, FailureKind, WriteEffect
+from ..core.operation import Operation
 from ..errors import (
     BillingError,
     InvalidKeyError,
@@ -35,6 +36,17 @@ _SEEN: Final = {
 _REJECTED: Final = frozenset(
     {FailureKind.PERMISSION, FailureKind.NOT_FOUND, FailureKind.INVALID, FailureKind.IDEMPOTENCY}
 )
+
+
+def error_of(operation: Operation, failure: Failure, effect: WriteEffect) -> BillingError:
+    """Return the error that a caller sees for a call of this operation that failed."""
+    return public_error(
+        failure,
+        effect,
+        action=operation.action.replace("_", " "),
+        operation_id=operation.operation_id,
+        idempotency_key=operation.idempotency_key,
+    )
 
 
 def public_error(

@@ -12,6 +12,7 @@ from ..errors import (
     OperationInProgressError,
     OperationRolledBackError,
     RequestRejectedError,
+    StripeUnavailableError,
 )
 
 
@@ -80,6 +81,16 @@ def ended(operation: Operation, body: Mapping[str, Any]) -> RequestRejectedError
     return RequestRejectedError(
         f"Stripe answered that {body.get('object')} {body.get('id')} is {body.get('status')}: "
         "nothing was taken by it; calling again starts a new attempt",
+        operation_id=operation.operation_id,
+        idempotency_key=operation.idempotency_key,
+    )
+
+
+def lost(operation: Operation) -> StripeUnavailableError:
+    """Return the error for an operation of which nothing ever arrived at Stripe."""
+    return StripeUnavailableError(
+        f"the {operation.action} was lost on its way: nothing of it is at Stripe and nothing was "
+        "taken. Calling again starts a new attempt",
         operation_id=operation.operation_id,
         idempotency_key=operation.idempotency_key,
     )

@@ -6,34 +6,21 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import Any, Literal, Protocol
 
+from ..billing_logger import row_of
 from ..core.calls import Reply, StripeCall
 from ..core.ids import time_sorted_id
 from ..core.operation import Freeze, LedgerRow, Operation, State
-from ..domain.ledger_rows import body_amount, entry
-from ..domain.objects.reversal import reversible
-from ..domain.verification import Verdict
+from ..core.ports import Alert, Gateway, Runtime
+from ..domain.ledger_rows import mismatch_row
+from ..domain.objects.table import reversible
+from ..domain.verification import Verdict, verify
 from ..errors import AccountMismatchError, KeyAccountMismatchError, MoneyMoved
 from ..redaction import redact
 from ..storage.records import Records
 from .rollback import RollbackManager, RollbackReport
-from .sender import Gateway, Runtime
 
 log = logging.getLogger(__name__)
-
-
-class Alert(Protocol):
-    """Tells people; never raises."""
-
-    def __call__(
-        self,
-        kind: str,
-        severity: Literal["info", "warning", "error", "critical"],
-        message: str,
-        context: dict[str, Any],
-    ) -> None:
-        """Send one alert."""
 
 
 class MismatchHandler:
@@ -53,6 +40,12 @@ class MismatchHandler:
         self._alert = alert
         self._distrust_key = distrust_key
         self._runtime = runtime
+
+    def check(self, operation: Operation, call: StripeCall, reply: Reply, gateway: Gateway) -> None:
+        """Raise `AccountMismatchError`, after the five steps, for an answer that is not ours."""
+        verdict = verify(reply.body, reply.headers, operation.account)
+        if not verdict.ok:
+            raise self.handle(operation, call, reply, verdict, gateway)
 
     def handle(
         self,
@@ -164,26 +157,15 @@ class MismatchHandler:
 
     def _write_down(self, operation: Operation, reply: Reply, verdict: Verdict) -> Operation | None:
         try:
-            row = self._row(operation, reply, verdict)
+            foreign = verdict.foreign_account
+            columns = mismatch_row(operation, reply.body, _described(verdict), foreign)
+            row = row_of(timestamp_ms=self._runtime.now_ms(), **columns)
             return self._records.save(operation, rows=(row,))
         except Exception:
             log.critical(
                 "a discrepancy of %s is not recorded", operation.operation_id, exc_info=True
             )
             return None
-
-    def _row(self, operation: Operation, reply: Reply, verdict: Verdict) -> LedgerRow:
-        return entry(
-            operation,
-            self._runtime.now_ms(),
-            action_type=operation.action,
-            destination_account=verdict.foreign_account or operation.account,
-            amount=body_amount(reply.body),
-            currency=reply.body.get("currency"),
-            user_email=operation.instruction.user_email,
-            error=1,
-            raw_event_json={**reply.body, "discrepancy": _described(verdict)},
-        )
 
     def freeze(self, bot_id: str, reason: str) -> None:
         """Freeze a bot for good; log it at CRITICAL where even that cannot be written."""
@@ -237,7 +219,7 @@ class MismatchHandler:
 def _described(verdict: Verdict) -> str:
     if verdict.foreign_account is not None:
         return f"the foreign account {verdict.foreign_account} ({verdict.where})"
-    return f"something suspicious: {verdict.suspicion}"
+    return redact(f"something suspicious: {verdict.suspicion}")
 
 
 def _error(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from ..alerts import Alerts
 from ..core.calls import Reply, StripeCall
-from ..engine.sender import Runtime
+from ..core.ports import Alert, ClosableGateway, Runtime
+from ..domain.resend import ALARMING_SKEW_MS, MISLEADING_SKEW_MS
 from ..errors import ConfigurationError
-from ..keys.keyring import ClosableGateway
-from .skew import ALARMING_S, MISLEADING_S, clock_ahead_s, described
+from .skew import clock_ahead_s, described
 
 _SKEW: Final = "clock_skew"  # a condition that lasts, told once
 
@@ -26,12 +25,12 @@ class ClockCheckedGateway:
         self,
         gateway: ClosableGateway,
         runtime: Runtime,
-        alerts: Alerts,
+        alert: Alert,
         distrust: Callable[[], None],
     ) -> None:
         self._gateway = gateway
         self._runtime = runtime
-        self._alerts = alerts
+        self._alert = alert
         self._distrust = distrust
 
     def send(self, call: StripeCall, *, idempotency_key: str | None) -> Reply:
@@ -44,7 +43,7 @@ class ClockCheckedGateway:
         if ahead_s is None:
             return reply
         self._tell(ahead_s)
-        if abs(ahead_s) > MISLEADING_S:
+        if abs(ahead_s) > MISLEADING_SKEW_MS / 1000:
             if call.method == "accounts.retrieve_current":
                 raise ConfigurationError(
                     f"{described(ahead_s)}, so that it cannot tell how old an idempotency key is; "
@@ -59,15 +58,15 @@ class ClockCheckedGateway:
         self._gateway.close()
 
     def _tell(self, ahead_s: float) -> None:
-        if abs(ahead_s) > ALARMING_S:
-            self._alerts.send(
+        if abs(ahead_s) > ALARMING_SKEW_MS / 1000:
+            self._alert(
                 "clock_skew",
                 "error",
-                f"{described(ahead_s)}; beyond {MISLEADING_S / 60:.0f} minutes no operation "
-                "begins. Set the clock (NTP)",
+                f"{described(ahead_s)}; beyond {MISLEADING_SKEW_MS / 60_000:.0f} minutes no "
+                "operation begins. Set the clock (NTP)",
                 {"clock_ahead_s": round(ahead_s)},
                 once_key=_SKEW,
             )
         else:
             # Perhaps told by the way with the key before this one.
-            self._alerts.over(_SKEW)
+            self._alert.over(_SKEW)

@@ -248,7 +248,7 @@ def _reply(response: Any, method: Method, target: str | None) -> Reply:
                 request_id=headers.get("request-id"),
             )
         )
-    return Reply(body=body, headers=dict(headers))
+    return Reply.of(body, dict(headers))
 
 
 def _parsed(text: str) -> Any:

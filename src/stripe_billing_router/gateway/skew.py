@@ -6,16 +6,8 @@ The age of a step's key is told by the host's clock, and a key that Stripe has f
 from __future__ import annotations
 
 from email.utils import mktime_tz, parsedate_tz
-from typing import Final
 
 from ..core.calls import Reply
-
-# More than any host with NTP is off by, and more than an answer is on its way.
-ALARMING_S: Final = 5 * 60
-
-# Keys are trusted for an hour less than Stripe keeps them. Half of it for each of two hosts: one
-# may be ahead where a key is first sent, and the other behind where it is sent again.
-MISLEADING_S: Final = 30 * 60
 
 
 def clock_ahead_s(reply: Reply, now_ms: int) -> float | None:

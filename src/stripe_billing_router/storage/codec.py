@@ -8,14 +8,16 @@ secrets; parameters are stored exactly, because they are sent again.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from decimal import Decimal
 from typing import Any, Final
 
+from ..core.clean_json import CleanText, as_stored, clean, to_json
 from ..core.operation import Freeze, Instruction, LedgerRow, Operation, Result, State, StepRecord
+from ..domain.steps import brief
 from ..errors import ConfigurationError
-from ..redaction import redact, strip_secrets
+from ..redaction import strip_secrets
 
 # The version of a stored line. It rises when an older package must not read what a newer wrote.
 FORMAT: Final = 1
@@ -32,30 +34,13 @@ _SCALARS: Final = tuple(
 )
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    return list(value) if isinstance(value, tuple | set | frozenset) else str(value)
-
-
-# Never fails on a value: after a call, a record must be written.
-_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), default=_plain)
-
-
-def to_json(value: Any) -> str:
-    """Encode `value` as one line of JSON; what JSON does not know becomes text."""
-    return _ENCODER.encode(value)
-
-
 def operation_columns(operation: Operation) -> dict[str, Any]:
     """Return the journal's columns of `operation`."""
     columns = {name: getattr(operation, name) for name in _SCALARS}
-    if operation.error_message:
-        columns["error_message"] = strip_secrets(operation.error_message)
     columns["state"] = str(operation.state)
     columns["plan"] = to_json(_values(operation.instruction, _PLAN))
-    columns["steps"] = _steps_json(operation.steps)
-    columns["result"] = _result_json(operation.result) if operation.result else None
+    columns["steps"] = to_json([_step_values(step) for step in operation.steps])
+    columns["result"] = to_json(_result_values(operation.result)) if operation.result else None
     return columns
 
 
@@ -69,15 +54,14 @@ def operation_from_columns(columns: Mapping[Any, Any]) -> Operation:
     return operation_from_values(decoded)
 
 
-def operation_values(operation: Operation) -> dict[str, Any]:
-    """Return `operation` as one JSON object."""
+def operation_values(operation: Operation, *, whole: bool = False) -> dict[str, Any]:
+    """Return `operation` as one JSON object; `whole` with what the ledger holds for it."""
     values = _values(operation, _SCALARS)
-    if operation.error_message:
-        values["error_message"] = strip_secrets(operation.error_message)
     values["state"] = str(operation.state)
     values["plan"] = _values(operation.instruction, _PLAN)
     values["steps"] = [_step_values(step) for step in operation.steps]
-    values["result"] = _result_values(operation.result) if operation.result else None
+    result = operation.result
+    values["result"] = _result_values(result, whole=whole) if result else None
     return values
 
 
@@ -98,18 +82,30 @@ def operation_from_values(values: Mapping[str, Any]) -> Operation:
     return Operation(
         state=state,
         instruction=Instruction(**_known(values["plan"], _PLAN)),
-        steps=tuple(StepRecord(**_known(step, _STEP)) for step in values.get("steps") or ()),
+        steps=tuple(map(_step, values.get("steps") or ())),
         result=Result(**_known(result, _RESULT)) if result else None,
         **_known(values, _SCALARS),
     )
 
 
+def with_body(operation: Operation, raw_event_json: str) -> Operation:
+    """Return an operation with the object that a row of the ledger holds for it."""
+    body = object_or_none(raw_event_json)
+    if operation.result is None or body is None:
+        return operation
+    return replace(operation, result=replace(operation.result, body=as_stored(body)))
+
+
+def _step(values: Mapping[str, Any]) -> StepRecord:
+    known = _known(values, _STEP)
+    if known.get("reply") is not None:
+        known["reply"] = as_stored(known["reply"])
+    return StepRecord(**known)
+
+
 def freeze_values(freeze: Freeze) -> dict[str, Any]:
     """Return `freeze` as columns, which are its JSON object as well."""
-    values = _values(freeze, _FREEZE)
-    for name in ("pattern", "reason", "actor"):
-        values[name] = strip_secrets(values[name])
-    return values
+    return _values(freeze, _FREEZE)
 
 
 def freeze_from_values(values: Mapping[Any, Any]) -> Freeze:
@@ -120,6 +116,8 @@ def freeze_from_values(values: Mapping[Any, Any]) -> Freeze:
 def row_columns(row: LedgerRow) -> dict[str, Any]:
     """Return the ten columns of `row`, safe to store: no secret, valid JSON, finite amount."""
     columns = _values(row, LEDGER_COLUMNS)
+    if isinstance(row.raw_event_json, CleanText):
+        return columns  # made by `log_event`, which has looked through all of them
     for name in ("action_type", "currency", "user_email", "bot_id", "destination_account"):
         if columns[name] is not None:
             columns[name] = strip_secrets(columns[name])
@@ -149,9 +147,7 @@ def safe_raw_json(text: str) -> str:
     Text that is not a JSON object is kept as a string in one: a row is not lost for its form.
     """
     value = object_or_none(text)
-    if value is None:
-        return to_json({"unparsed": strip_secrets(text)})
-    return text if _is_surely_clean(text) else to_json(strip_secrets(value))
+    return clean({"unparsed": text} if value is None else value).text
 
 
 def object_or_none(text: str) -> dict[str, Any] | None:
@@ -169,28 +165,6 @@ def object_id(raw_event_json: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _steps_json(steps: Sequence[StepRecord]) -> str:
-    text = to_json([_values(step, _STEP) for step in steps])
-    if _is_surely_clean(text):
-        return text
-    return to_json([_step_values(step) for step in steps])
-
-
-def _result_json(result: Result) -> str:
-    text = to_json(_values(result, _RESULT))
-    return text if _is_surely_clean(text) else to_json(_result_values(result))
-
-
-def _is_surely_clean(text: str) -> bool:
-    """Tell whether JSON text needs no look at each of its strings, which costs several times more.
-
-    Escapes could hide something and addresses make the search slow: such text gets that look.
-    """
-    if not text.isascii() or "\\" in text or "://" in text or 'secret"' in text:
-        return False
-    return redact(text) == text
-
-
 def _values(record: Any, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: getattr(record, name) for name in names}
 
@@ -201,14 +175,14 @@ def _known(values: Mapping[Any, Any], names: tuple[str, ...]) -> dict[str, Any]:
 
 def _step_values(step: StepRecord) -> dict[str, Any]:
     values = _values(step, _STEP)
-    values["reply"] = strip_secrets(step.reply)
-    values["failure"] = strip_secrets(step.failure)
+    values["reply"] = None if step.reply is None else clean(step.reply)
     return values
 
 
-def _result_values(result: Result) -> dict[str, Any]:
+def _result_values(result: Result, *, whole: bool = False) -> dict[str, Any]:
     values = _values(result, _RESULT)
-    values["body"] = strip_secrets(result.body)
+    in_ledger = result.ledger_id is not None and not whole
+    values["body"] = brief(result.body) if in_ledger else clean(result.body)
     return values
 
 

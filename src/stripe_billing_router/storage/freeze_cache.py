@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..core.bot_ids import spellings
+from ..core.clean_json import to_json
 from ..core.operation import Freeze
 from . import codec
 from .jsonl import make_private_folder
@@ -79,7 +80,7 @@ class FreezeCache:
     def _replace_file(self, freezes: frozenset[Freeze]) -> None:
         make_private_folder(self._path.parent)
         ordered = sorted(freezes, key=lambda freeze: (freeze.created_ms, freeze.id))
-        text = codec.to_json([codec.freeze_values(freeze) for freeze in ordered])
+        text = to_json([codec.freeze_values(freeze) for freeze in ordered])
         scratch = self._path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
         descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -6,22 +6,22 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from ..core.operation import Freeze
+from ..core.ports import Alert
 from ..errors import BotFrozenError
 from .database import Connection
 from .freeze_cache import FreezeCache
 from .freezes import Freezes, covering
-from .outage import EventSink
 from .storage import Storage, unavailable
 
 
 class FreezeWatch:
     """Stops frozen bots. What this process saw and could not record holds here all the same."""
 
-    def __init__(self, storage: Storage, on_event: EventSink) -> None:
+    def __init__(self, storage: Storage, alert: Alert) -> None:
         self.statements = Freezes(storage.database.dialect_name)
         self._spool = storage.spool
         self._cache = FreezeCache(storage.spool.folder)
-        self._on_event = on_event
+        self._alert = alert
 
     def expect_not_frozen(self, connection: Connection, bot_id: str) -> Sequence[Freeze]:
         """Return the freezes that hold.
@@ -73,7 +73,7 @@ class FreezeWatch:
 
     def _tell(self, error: Exception) -> None:
         message = f"Freezes cannot be kept for when the database is away: {error}"
-        self._on_event("freeze_cache", "warning", message, {})
+        self._alert("freeze_cache", "warning", message, {})
 
 
 def _expect_none_covers(freezes: Iterable[Freeze], bot_id: str) -> None:

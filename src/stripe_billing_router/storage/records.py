@@ -9,7 +9,9 @@ from typing import Literal
 
 from ..core.bot_ids import spellings
 from ..core.operation import Freeze, LedgerRow, Operation, State
+from ..core.ports import Alert
 from ..core.secret import Secret
+from ..domain.precedence import is_further
 from .database import Connection
 from .errors import (
     DatabaseRefusedError,
@@ -21,8 +23,7 @@ from .freeze_watch import FreezeWatch
 from .journal import Journal
 from .ledger import Ledger, LedgerFilter, check_row
 from .ledger_reader import read_ledger
-from .outage import EventSink
-from .replay import ReplayReport, is_further
+from .replay import ReplayReport
 from .storage import Storage, new_write_id, unavailable
 
 RefuseIf = Callable[[Operation], bool]
@@ -33,8 +34,8 @@ class Records:
 
     `database_away` says what happens to new operations while the database is away: `"spill"`
     keeps them in files in `spool_dir`, `"refuse"` refuses them. Records of calls that were made
-    are spilled in both cases. `on_event(kind, severity, message, context)` is told of outages and
-    of what a person should look at, once each.
+    are spilled in both cases. `alert` hears of outages and of what an operator should look at,
+    once each.
     """
 
     def __init__(
@@ -43,16 +44,16 @@ class Records:
         spool_dir: Path,
         *,
         now_ms: Callable[[], int],
-        on_event: EventSink,
+        alert: Alert,
         database_away: Literal["spill", "refuse"] = "spill",
     ) -> None:
         self._now_ms = now_ms
         self._spools_intents = database_away == "spill"
-        self._storage = Storage(url, spool_dir, on_event)
+        self._storage = Storage(url, spool_dir, alert)
         dialect_name = self._storage.database.dialect_name
         self._journal = Journal(dialect_name)
         self._ledger = Ledger(dialect_name)
-        self._watch = FreezeWatch(self._storage, on_event)
+        self._watch = FreezeWatch(self._storage, alert)
         self._freezes = self._watch.statements
 
     @property

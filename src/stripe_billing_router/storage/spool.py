@@ -237,13 +237,22 @@ def _decoded(line: Line, *, is_row: bool) -> Entry:
                 "The spill was written by a newer version of this package: update "
                 "stripe_billing_router on this host."
             )
+        rows = tuple(map(codec.row_from_values, line.value.get("rows", ())))
         operation = line.value.get("operation")
         return Entry(
             line.text,
-            operation=codec.operation_from_values(operation) if operation else None,
-            rows=tuple(map(codec.row_from_values, line.value.get("rows", ()))),
+            operation=_operation(operation, rows) if operation else None,
+            rows=rows,
             freezes=tuple(map(codec.freeze_from_values, line.value.get("freezes", ()))),
         )
     except (KeyError, TypeError, ArithmeticError):
         # Valid JSON, but not one of our lines: kept aside like a torn one.
         return Entry(line.text, is_torn=True)
+
+
+def _operation(values: dict[str, Any], rows: Sequence[LedgerRow]) -> Operation:
+    operation = codec.operation_from_values(values)
+    for row in rows:
+        if operation.result is not None and row.id == operation.result.ledger_id:
+            return codec.with_body(operation, row.raw_event_json)
+    return operation

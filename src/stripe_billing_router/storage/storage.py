@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..core.operation import LedgerRow, Operation
+from ..core.ports import Alert
 from ..core.secret import Secret
 from ..errors import LedgerUnavailableError
 from .database import Connection, Database
 from .errors import DatabaseRefusedError, DatabaseUnavailableError, RecordsLostError
-from .outage import EventSink, Outage
+from .outage import Outage
 from .replay import Replay, ReplayReport
 from .spool import Spool
 
@@ -25,11 +26,11 @@ Work = Callable[[Connection], T]
 class Storage:
     """One database and one spill, which is brought back before the database is used again."""
 
-    def __init__(self, url: str | Secret, spool_dir: Path, on_event: EventSink) -> None:
-        self._on_event = on_event
+    def __init__(self, url: str | Secret, spool_dir: Path, alert: Alert) -> None:
+        self._alert = alert
         self.spool = Spool(spool_dir)
         self.database = Database(url, seen_file=self.spool.folder / "database.seen")
-        self.outage = Outage(on_event, self.database.description)
+        self.outage = Outage(alert, self.database.description)
         self._replay = Replay(self.spool, self.database, new_write_id)
 
     def use(self, work: Work[T], *, write: bool = False) -> T:
@@ -86,7 +87,7 @@ class Storage:
             reason = str(error)
         except DatabaseRefusedError as error:
             reason = str(error)
-            self._on_event("record_refused", "critical", reason, {})
+            self._alert("record_refused", "critical", reason, {})
         try:
             with self.spool.locked():
                 spill()
@@ -142,7 +143,7 @@ class Storage:
             # Unknown keys may stand in files that cannot be read: to go on would be to guess.
             raise DatabaseUnavailableError(f"The spill cannot be brought back: {error}") from None
         if report:
-            self._on_event(
+            self._alert(
                 "spill_returned",
                 "info",
                 f"Back in {self.database.description}: {report.operations} operations, "
@@ -150,7 +151,7 @@ class Storage:
                 {"operations": report.operations, "rows": report.rows, "freezes": report.freezes},
             )
         if report.quarantine:
-            self._on_event(
+            self._alert(
                 "spill_set_aside",
                 "critical",
                 f"{report.quarantine} lines of the spill were torn or refused by the database; "
@@ -158,7 +159,7 @@ class Storage:
                 {"lines": report.quarantine},
             )
         for operation_id in report.conflicts:
-            self._on_event(
+            self._alert(
                 "journal_conflict",
                 "critical",
                 f"Database and spill disagree on how {operation_id} ended; its payment at Stripe "
