@@ -162,7 +162,7 @@ def test_what_is_unknown_of_one_account_is_not_looked_for_with_the_key_of_anothe
     platform.sandbox.add_account("acct_second", key=FOREIGN_KEY)
 
     other = platform.another_router(secret_key=FOREIGN_KEY, master_account_id="acct_second")
-    put_clock_on(other._runtime, hours)
+    put_clock_on(other._parts.runtime, hours)
     platform.sandbox.advance(hours=hours)
     platform.mark()
     (left,) = other.recover().operations
@@ -170,7 +170,7 @@ def test_what_is_unknown_of_one_account_is_not_looked_for_with_the_key_of_anothe
     assert "belongs to acct_sandboxmaster" in left.detail
     assert platform.paths == [PROOF]
 
-    put_clock_on(platform.router._runtime, hours)
+    put_clock_on(platform.router._parts.runtime, hours)
     (done,) = platform.router.recover().operations
     assert done.after is State.SUCCEEDED
     assert len(platform.sandbox.effects()) == 1

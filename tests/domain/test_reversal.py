@@ -3,12 +3,11 @@
 from typing import Any
 
 import pytest
-from stripe_billing_router.domain.objects.reversal import reverse
 
 from stripe_billing_router.core.calls import CallFailedError, StripeCall
 from stripe_billing_router.core.operation import StepRecord
 from stripe_billing_router.domain.objects.kind import Reversal
-from stripe_billing_router.domain.objects.table import reversible
+from stripe_billing_router.domain.objects.table import reverse, reversible
 from support.scripted import FORBIDDEN, GONE, Answer, play
 
 TAGS = {"sbr_operation": "op_1", "sbr_bot": "finance:bot"}

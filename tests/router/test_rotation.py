@@ -81,7 +81,7 @@ def roll(stub: VaultStub, platform: Platform, key: str) -> None:
 
 
 def refresh(platform: Platform) -> None:
-    platform.router._keyring.refresh()
+    platform.router._parts.keyring.refresh()
 
 
 def readings(vault: LoopbackServer) -> int:
@@ -343,7 +343,7 @@ def test_the_next_source_takes_over_from_keys_that_are_too_old(
         assert "key_source_unreachable" in kinds(platform)
         stub.override.clear()
         stub.fields = {**stub.fields, "secret_key": "sk_live_sandboxfakeRolled2"}
-        wait_until(lambda: platform.router._keyring.keys.source.startswith("Vault"))
+        wait_until(lambda: platform.router._parts.keyring.keys.source.startswith("Vault"))
 
 
 # --- outages, at the start ---
@@ -359,7 +359,7 @@ def test_a_start_without_vault_takes_the_next_source_until_it_is_back(
         assert kinds(platform) == ["key_source_unreachable"]
         assert "from the environment are used instead" in platform.alerts[0][2]
         stub.override.clear()
-        wait_until(lambda: platform.router._keyring.keys.source.startswith("Vault"))
+        wait_until(lambda: platform.router._parts.keyring.keys.source.startswith("Vault"))
         assert platform.router.charge(BOT, 10).paid
         assert kinds(platform) == ["key_source_unreachable"]
 
@@ -504,7 +504,7 @@ def test_a_forked_child_keeps_its_keys_good_by_itself(
         forked.wait(10)
 
     holding = threading.Thread(
-        target=platform.router._keyring._flight.take, args=("test", read_meanwhile)
+        target=platform.router._parts.keyring._flight.do, args=("test", read_meanwhile)
     )
     holding.start()
     taken.wait(10)
@@ -512,8 +512,8 @@ def test_a_forked_child_keeps_its_keys_good_by_itself(
     if child == 0:
         status = 1
         try:
-            platform.router._keyring.distrust()  # so that it has to take the turn
-            platform.router._keyring.verified_gateway(MASTER)
+            platform.router._parts.keyring.distrust()  # so that it has to take the turn
+            platform.router._parts.keyring.verified_gateway(MASTER)
             status = 0 if len(keepers()) == 1 else 2
         finally:
             os._exit(status)
@@ -533,8 +533,8 @@ def test_a_call_waits_for_keys_that_others_read_no_longer_than_it_may_take(
             taken.set()
             done.wait(10)
 
-        turn = platform.router._keyring._flight
-        holding = threading.Thread(target=turn.take, args=("test", read_meanwhile))
+        turn = platform.router._parts.keyring._flight
+        holding = threading.Thread(target=turn.do, args=("test", read_meanwhile))
         holding.start()
         taken.wait(10)
         with pytest.raises(StripeUnavailableError, match="nothing was sent") as caught:
@@ -551,7 +551,7 @@ def test_a_machine_without_threads_to_spare_charges_with_the_keys_that_are_held(
     platform: Platform, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     platform.router.charge(BOT, 10)
-    platform.router._keyring._refresher.stop()
+    platform.router._parts.keyring._refresher.stop()
     start = threading.Thread.start
 
     def start_others(thread: threading.Thread) -> None:
@@ -572,12 +572,12 @@ def test_a_machine_without_threads_to_spare_charges_with_the_keys_that_are_held(
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_who_forks_in_the_middle_of_a_turn_ends_it_in_both_processes(platform: Platform) -> None:
-    turn = platform.router._keyring._flight
+    turn = platform.router._parts.keyring._flight
     children: list[int] = []
     status = 1
     try:
-        turn.take("test", lambda: children.append(os.fork()))
-        turn.take("test", lambda: None)
+        turn.do("test", lambda: children.append(os.fork()))
+        turn.do("test", lambda: None)
         status = 0
     finally:
         if children == [0]:

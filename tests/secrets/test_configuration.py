@@ -152,7 +152,11 @@ def test_a_router_shows_nothing(seen: Seen, routes: Path, tmp_path: Path) -> Non
     router = BillingRouter(**values, database_away="refuse", give_up_after_s=0.2)
     try:
         away = failure(lambda: router.charge(BOT, 10))
-        held = [*vars(router).values(), router._keyring._held, router.records._storage.database]
+        held = [
+            *vars(router).values(),
+            router._parts.keyring._held,
+            router.records._storage.database,
+        ]
         assert seen(router, away, *held) == []
     finally:
         router.close()
@@ -339,7 +343,7 @@ def test_an_alert_address_is_in_no_log(seen: Seen, answer: str) -> None:
             f"form://127.0.0.1:{port}/hook/{ALL['alert token']}?+X-Token={ALL['alert password']}",
         ]
         alerts = Alerts([Secret(url) for url in urls])
-        alerts.send("freeze", "critical", f"{SECRET_KEY} {CLIENT_SECRET}", {"it": WEBHOOK_SECRET})
+        alerts("freeze", "critical", f"{SECRET_KEY} {CLIENT_SECRET}", {"it": WEBHOOK_SECRET})
         told = "".join(request.body for request in server.requests)
         assert ("freeze" in told) == (answer != "none")
         assert [name for name, part in ALL.items() if part in told] == []

@@ -179,7 +179,7 @@ class World:
                 routing_config=self.folder / "routes.yaml",
                 give_up_after_s=0.9 if retries else 0.2,
             )
-        around = router._runtime
+        around = router._parts.runtime
         object.__setattr__(around, "holder", lambda: process.holder)
         object.__setattr__(around, "is_alive", self._is_alive)
         object.__setattr__(around, "sleep", lambda seconds: None)

@@ -32,7 +32,7 @@ def test_every_alert_is_logged_with_its_severity(
     severity: Any, level: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    Alerts().send("critical_discrepancy", severity, "what happened", {"bot_id": "a:b"})
+    Alerts()("critical_discrepancy", severity, "what happened", {"bot_id": "a:b"})
     (record,) = caplog.records
     assert (record.name, record.levelname) == ("stripe_billing_router.alerts", level)
     for part in ("critical_discrepancy", "what happened", "a:b"):
@@ -43,7 +43,7 @@ def test_every_sink_is_told(caplog: pytest.LogCaptureFixture) -> None:
     alerts, first, second = Alerts(), Sink(), Sink()
     alerts.register_alert_sink(first)
     alerts.register_alert_sink(second)
-    alerts.send("freeze", "warning", "frozen", {"bot_id": "a:b"})
+    alerts("freeze", "warning", "frozen", {"bot_id": "a:b"})
     assert first == second == [("freeze", "warning", "frozen", {"bot_id": "a:b"})]
     assert caplog.records
 
@@ -55,7 +55,7 @@ def test_a_sink_that_raises_stops_nothing(caplog: pytest.LogCaptureFixture) -> N
     alerts, after = Alerts(), Sink()
     alerts.register_alert_sink(broken)
     alerts.register_alert_sink(after)
-    alerts.send("freeze", "warning", "frozen")
+    alerts("freeze", "warning", "frozen")
     assert len(after) == 1
     assert "RuntimeError" in caplog.text
     assert KEY not in caplog.text
@@ -70,7 +70,7 @@ def test_what_a_sink_changes_the_next_one_does_not_see() -> None:
     alerts.register_alert_sink(greedy)
     alerts.register_alert_sink(after)
     context = {"nested": [1]}
-    alerts.send("freeze", "warning", "frozen", context)
+    alerts("freeze", "warning", "frozen", context)
     assert after[0][3] == context == {"nested": [1]}
 
 
@@ -78,7 +78,7 @@ def test_secrets_are_masked_for_log_and_sinks(caplog: pytest.LogCaptureFixture) 
     alerts, sink = Alerts(), Sink()
     alerts.register_alert_sink(sink)
     context = {"event": {"client_secret": "pi_1_secret_fake", "text": KEY}, "key": Secret(KEY)}
-    alerts.send("freeze", "warning", f"the key is {KEY}", context)
+    alerts("freeze", "warning", f"the key is {KEY}", context)
     shown = caplog.text + repr(sink)
     assert KEY not in shown
     assert "pi_1_secret_fake" not in shown
@@ -88,12 +88,12 @@ def test_a_lasting_condition_is_told_once_until_it_is_over() -> None:
     alerts, sink = Alerts(), Sink()
     alerts.register_alert_sink(sink)
     for _ in range(3):
-        alerts.send("database_away", "error", "away", once_key="database")
-    alerts.send("vault_away", "error", "away", once_key="vault")
+        alerts("database_away", "error", "away", once_key="database")
+    alerts("vault_away", "error", "away", once_key="vault")
     assert [kind for kind, *_ in sink] == ["database_away", "vault_away"]
     alerts.over("database")
     alerts.over("never sent")
-    alerts.send("database_away", "error", "away again", once_key="database")
+    alerts("database_away", "error", "away again", once_key="database")
     assert len(sink) == 3
 
 
@@ -121,7 +121,7 @@ def test_a_forked_child_can_alert_whatever_its_parents_threads_were_about() -> N
     child = os.fork()
     if child == 0:
         signal.alarm(5)  # It ends a child that waits.
-        alerts.send("vault_away", "error", "away", once_key="vault")
+        alerts("vault_away", "error", "away", once_key="vault")
         os._exit(0)
     _, ended = os.waitpid(child, 0)
     name.goes_on.set()
@@ -138,7 +138,7 @@ def test_an_alert_that_finds_no_thread_stands_in_the_log_and_stops_nothing(
     alerts, sink = Alerts(), Sink()
     alerts.register_alert_sink(sink)
     monkeypatch.setattr(threading.Thread, "start", no_more)
-    alerts.send("freeze", "warning", "frozen")
+    alerts("freeze", "warning", "frozen")
     assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
     assert sink == []
 
@@ -146,8 +146,8 @@ def test_an_alert_that_finds_no_thread_stands_in_the_log_and_stops_nothing(
 def test_a_sink_may_register_another_one() -> None:
     alerts, inner = Alerts(), Sink()
     alerts.register_alert_sink(lambda *_alert: alerts.register_alert_sink(inner))
-    alerts.send("freeze", "warning", "frozen")
-    alerts.send("freeze", "warning", "frozen again")
+    alerts("freeze", "warning", "frozen")
+    alerts("freeze", "warning", "frozen again")
     assert len(inner) == 1
 
 
@@ -183,7 +183,7 @@ def with_apprise(monkeypatch: pytest.MonkeyPatch, module: ModuleType | None) -> 
 def test_addresses_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     module = FakeApprise()
     with_apprise(monkeypatch, module)
-    Alerts([Secret("json://one")]).send("freeze", "critical", f"frozen, {KEY}")
+    Alerts([Secret("json://one")])("freeze", "critical", f"frozen, {KEY}")
     ((title, body),) = module.sent
     assert "freeze" in title
     assert "frozen" in body
@@ -215,7 +215,7 @@ def test_a_slow_server_holds_an_operation_up_for_a_moment_only(
     with_apprise(monkeypatch, module)
     alerts = Alerts([Secret("json://one")])
     started = time.monotonic()
-    alerts.send("freeze", "critical", "frozen")
+    alerts("freeze", "critical", "frozen")
     assert time.monotonic() - started < 0.4
     time.sleep(0.7)
     assert len(module.sent) == 1, "it went on behind"
@@ -225,5 +225,5 @@ def test_a_failed_delivery_is_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with_apprise(monkeypatch, FakeApprise(succeeds=False))
-    Alerts([Secret("json://one")]).send("freeze", "critical", "frozen")
+    Alerts([Secret("json://one")])("freeze", "critical", "frozen")
     assert "could not be sent out" in caplog.text

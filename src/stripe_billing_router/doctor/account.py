@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from ..core.calls import CallFailedError, Failure, FailureKind, Reply, StripeCall
 from ..core.secret import Secret
 from ..domain.resend import ALARMING_SKEW_MS, MISLEADING_SKEW_MS
-from ..gateway.skew import clock_ahead_s, described
+from ..gateway.clock import clock_ahead_s, described
 from ..settings import Settings
 from .diagnosis import Check, info, not_checked, ok, warning, wrong
 from .sources import Source, Usable

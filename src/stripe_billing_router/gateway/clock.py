@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from email.utils import mktime_tz, parsedate_tz
 from typing import Final
 
 from ..core.calls import Reply, StripeCall
 from ..core.ports import Alert, ClosableGateway, Runtime
 from ..domain.resend import ALARMING_SKEW_MS, MISLEADING_SKEW_MS
 from ..errors import ConfigurationError
-from .skew import clock_ahead_s, described
 
 _SKEW: Final = "clock_skew"  # a condition that lasts, told once
 
@@ -70,3 +70,21 @@ class ClockCheckedGateway:
         else:
             # Perhaps told by the way with the key before this one.
             self._alert.over(_SKEW)
+
+
+def clock_ahead_s(reply: Reply, now_ms: int) -> float | None:
+    """Return by how many seconds this host is ahead of Stripe (negative: behind it).
+
+    None where the answer has no date that says so: that is no reason to stop anybody.
+    """
+    try:
+        date = parsedate_tz(reply.headers.get("date", ""))
+        return None if date is None else now_ms / 1000 - mktime_tz(date)
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+
+
+def described(ahead_s: float) -> str:
+    """Say it in words, such as `this host's clock is 12 minutes behind Stripe's`."""
+    side = "ahead of" if ahead_s > 0 else "behind"
+    return f"this host's clock is {abs(ahead_s) / 60:.0f} minutes {side} Stripe's"
