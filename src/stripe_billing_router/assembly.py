@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .alerts import Alerts
@@ -43,14 +44,15 @@ def own_runtime() -> Runtime:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a router has of its process, for tests to turn the clock and shorten the waits.
+    """What a router has of its process: tests turn the clock, shorten waits, break the records.
 
     `key_pause_s` is how often at most the source of the keys is asked when keys are refused, in
-    seconds.
+    seconds; `open_records` takes the arguments of `Records`.
     """
 
     runtime: Runtime = field(default_factory=own_runtime)
     key_pause_s: float = 1.0
+    open_records: Callable[..., Records] = Records
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def assemble(settings: Settings, surroundings: Surroundings | None = None) -> Pa
     cache = CustomerCache(settings.customer_cache_s)
     events.subscribe(Replied, cache.note)
     events.subscribe(Declined, cache.forget)
-    records = Records(
+    records = surroundings.open_records(
         settings.database_url,
         settings.ledger_dir,
         now_ms=runtime.now_ms,

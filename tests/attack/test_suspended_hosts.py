@@ -22,7 +22,7 @@ def test_a_host_that_was_suspended_between_two_sends_does_not_send_again(
         asleep_ms = hours * 3600 * 1000
         platform.sandbox.advance(hours=hours)  # after a day Stripe has forgotten the key
 
-    sender: Any = platform.router._parts.engine._driver._sender
+    sender: Any = platform.parts.engine._driver._sender
     around = sender._runtime
     monkeypatch.setattr(
         sender,

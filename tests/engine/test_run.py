@@ -80,14 +80,13 @@ def run_of(parts: Parts) -> RunOf:
     """Return a run of an operation that the journal has, over a way to Stripe."""
 
     def build(line: Line, operation: Operation = OPERATION) -> Run:
-        run = Run(
+        return Run(
             operation,
             leases=parts.engine._leases,
             mismatches=parts.mismatches,
             verified_gateway=lambda _account: line,
             runtime=parts.runtime,
         )
-        return run
 
     return build
 

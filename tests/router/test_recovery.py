@@ -174,8 +174,8 @@ def test_an_operation_that_is_at_work_is_left_alone(platform: Platform) -> None:
     leased = replace(
         unknown,
         state=State.PENDING,
-        lease_owner=str(platform.router._parts.runtime.holder()),
-        lease_until_ms=platform.router._parts.runtime.now_ms() + 30_000,
+        lease_owner=str(platform.parts.runtime.holder()),
+        lease_until_ms=platform.parts.runtime.now_ms() + 30_000,
     )
     platform.router.records.save(leased)
     report = platform.another_router().recover()

@@ -147,7 +147,10 @@ def safe_raw_json(text: str) -> str:
     Text that is not a JSON object is kept as a string in one: a row is not lost for its form.
     """
     value = object_or_none(text)
-    return clean({"unparsed": text} if value is None else value).text
+    if value is None:
+        return clean({"unparsed": text}).text
+    stripped = clean(value)
+    return text if stripped == value else stripped.text
 
 
 def object_or_none(text: str) -> dict[str, Any] | None:
@@ -175,7 +178,9 @@ def _known(values: Mapping[Any, Any], names: tuple[str, ...]) -> dict[str, Any]:
 
 def _step_values(step: StepRecord) -> dict[str, Any]:
     values = _values(step, _STEP)
-    values["reply"] = None if step.reply is None else clean(step.reply)
+    for name in ("reply", "failure"):
+        if values[name] is not None:
+            values[name] = clean(values[name])
     return values
 
 
