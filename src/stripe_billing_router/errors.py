@@ -60,10 +60,10 @@ class BillingError(RuntimeError):
         retryable: bool | None = None,
         **details: Any,
     ) -> None:
-        self.problem = redact(problem).removesuffix(".")
-        self.remedy = redact(remedy)
-        sentence = self.problem if self.problem.endswith(("!", "?", "…")) else f"{self.problem}."
-        super().__init__(f"{sentence} {self.remedy}".rstrip())
+        problem, remedy = redact(problem), redact(remedy)
+        self.problem = problem.removesuffix(".")
+        self.remedy = remedy
+        super().__init__(f"{self.problem}. {remedy}" if remedy else problem)
         self.money_moved: MoneyMoved = money_moved
         self.operation_id = operation_id
         self.idempotency_key = idempotency_key
@@ -73,7 +73,7 @@ class BillingError(RuntimeError):
 
     @property
     def message(self) -> str:
-        """The problem and the remedy as sentences, without the facts that `str()` appends."""
+        """The problem and the remedy, without the facts that `str()` appends."""
         return str(self.args[0])
 
     def __str__(self) -> str:
@@ -101,9 +101,8 @@ def _masked(value: Any) -> Any:
 
 
 def _rebuild(kind: type[BillingError], message: str, state: dict[str, Any]) -> BillingError:
-    # The state of an error that an older version pickled has no problem: its message is that.
+    # Where an older version pickled the error, its state has no problem: the message is that.
     error = kind(message)
-    error.args = (message,)
     error.__dict__.update(state)
     return error
 

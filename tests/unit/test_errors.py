@@ -111,8 +111,8 @@ def test_an_error_carries_its_remedy_apart_from_its_problem(problem: str) -> Non
 
 def test_an_error_of_one_bare_message_has_it_as_its_problem() -> None:
     error = BillingError("It broke")
-    assert (error.problem, error.remedy, error.message) == ("It broke", "", "It broke.")
-    assert BillingError("Is it broken?").message == "Is it broken?"
+    assert (error.problem, error.remedy, error.message) == ("It broke", "", "It broke")
+    assert BillingError("It broke.").message == "It broke."
 
 
 def test_an_error_that_an_older_version_pickled_can_still_be_read() -> None:

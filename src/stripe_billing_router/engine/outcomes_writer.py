@@ -129,7 +129,7 @@ class OutcomeWriter:
             state=state,
             steps=with_brief_replies(operation.steps) if is_over else operation.steps,
             error_code=error.code,
-            error_message=error.message,
+            error_message=error.problem,
         )
         return self.save(ended, self._row(failure_row(operation, error)))
 

@@ -93,7 +93,7 @@ class Run:
             if not created_something(self.operation) and not has_unknown_send(self.operation):
                 self.operation = replace(self.operation, steps=())  # nothing of it was sent
                 raise
-            problem = Failure(FailureKind.OTHER, refused.message)
+            problem = Failure(FailureKind.OTHER, refused.problem)
         raise NotSettledError(problem)
 
     def record(self, call: StripeCall) -> StepRecord:
