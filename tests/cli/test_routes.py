@@ -197,7 +197,7 @@ def test_a_region_without_a_currency_is_told(run: Run, tmp_path: Path) -> None:
 
 def test_an_override_that_code_registers_needs_that_code(run: Run, setup_module: str) -> None:
     call = ("resolve", "finance:finance_router_bot", "--override", "business=enterprise")
-    assert "name it with --import" in run(*call, status=1).stderr
+    assert "with --import" in run(*call, status=1).stderr
     wrong = run(*call[:-1], "business=enterprize", "--import", setup_module, status=1)
     assert "known values: enterprise" in wrong.stderr
     assert "--import" not in wrong.stderr

@@ -318,7 +318,7 @@ def test_baked_in_keys_that_others_can_read_are_wrong(site: Site, baked: Path) -
     found = site.diagnose(secret_key=None, public_key=None)
     assert found["baked-in keys"].status is Status.WRONG
     assert "0644" in found["baked-in keys"].finding
-    assert "write it anew" in found["baked-in keys"].remedy
+    assert "write it again" in found["baked-in keys"].remedy
     # Below keys that are used they stop nobody yet.
     assert site.diagnose()["baked-in keys"].status is Status.WARNING
 

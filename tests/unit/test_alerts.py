@@ -226,4 +226,4 @@ def test_a_failed_delivery_is_logged(
 ) -> None:
     with_apprise(monkeypatch, FakeApprise(succeeds=False))
     Alerts([Secret("json://one")])("freeze", "critical", "frozen")
-    assert "could not be sent out" in caplog.text
+    assert "could not be delivered" in caplog.text

@@ -12,7 +12,6 @@ from stripe_billing_router.keys.formats import (
     check_master_account_id,
     check_public_key,
     check_secret_key,
-    fingerprint,
     hint,
     one_master_account,
 )
@@ -71,9 +70,9 @@ def test_blanks_around_a_key_are_taken_off(around: str) -> None:
         ("<secretpart>", "a placeholder"),
         ("{secretpart}", "a placeholder"),
         ("%secretpart%", "a placeholder"),
-        ("secretpart", "no Stripe key at all"),
-        ("SK_LIVE_" + BODY, "no Stripe key at all"),
-        ("Bearer", "no Stripe key at all"),
+        ("secretpart", "not a Stripe key"),
+        ("SK_LIVE_" + BODY, "not a Stripe key"),
+        ("Bearer", "not a Stripe key"),
         ("sk_live_", "is cut short"),
         ("sk_live_ab", "is cut short"),
         ("sk_live_" + BODY + "...", "holds characters that no key has"),
@@ -84,7 +83,7 @@ def test_blanks_around_a_key_are_taken_off(around: str) -> None:
         ("sk_live_" + BODY + "\x7f", "a blank, a control character"),
         ("sk_live_" + BODY + "é", "not ASCII"),
         ("sk_live_" + BODY + "\u200b", "not ASCII"),
-        ('"sk_live_' + BODY + '"', "no Stripe key at all"),
+        ('"sk_live_' + BODY + '"', "not a Stripe key"),
     ],
 )
 def test_each_other_text_is_refused_in_its_own_words(text: str, said: str) -> None:
@@ -111,7 +110,7 @@ def test_only_a_publishable_key_is_a_public_key(prefix: str, said: str) -> None:
 )  # fmt: skip
 def test_what_only_begins_like_one_is_no_key(beginning: str) -> None:
     check = check_public_key if beginning[1:] == "k_live" else check_secret_key
-    assert "is no Stripe key at all" in refusal(f"{beginning}-{BODY}", check)
+    assert "is not a Stripe key" in refusal(f"{beginning}-{BODY}", check)
 
 
 @pytest.mark.parametrize("character", string.ascii_letters + string.digits + "_")
@@ -159,12 +158,6 @@ def test_a_key_in_place_of_the_account_id_is_not_repeated() -> None:
     with pytest.raises(MasterAccountError) as caught:
         check_master_account_id("sk_live_" + BODY, "x")
     assert "secretpart" not in str(caught.value)
-
-
-@given(st.text(), st.text())
-def test_a_fingerprint_tells_keys_apart_without_showing_them(one: str, other: str) -> None:
-    assert (fingerprint(Secret(one)) == fingerprint(Secret(other))) == (one == other)
-    assert len(fingerprint(Secret(one))) == 16
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The way to Stripe of a host whose clock is held against Stripe's with every answer."""
+"""The way to Stripe of a host whose clock is compared with Stripe's at every answer."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ..core.ports import Alert, ClosableGateway, Runtime
 from ..domain.resend import ALARMING_SKEW_MS, MISLEADING_SKEW_MS
 from ..errors import ConfigurationError
 
-_SKEW: Final = "clock_skew"  # a condition that lasts, told once
+_SKEW: Final = "clock_skew"  # a condition that lasts, reported once
 
 
 class ClockCheckedGateway:
-    """Refuses to prove a key while this host's clock is too far off; what was paid stands.
+    """Refuses to verify a key while this host's clock is too far off; what was paid stays paid.
 
-    An answer to anything else is passed on whatever its date is. `distrust` then has the key proven
-    again, and so the clock, before the next operation.
+    An answer to anything else is passed on whatever its date is. `distrust` then has the key
+    verified again, and so the clock, before the next operation.
     """
 
     def __init__(
@@ -36,18 +36,19 @@ class ClockCheckedGateway:
     def send(self, call: StripeCall, *, idempotency_key: str | None) -> Reply:
         """Make one request; see `Gateway.send`.
 
-        Raises `ConfigurationError` where the key is proven by a host that cannot tell a key's age.
+        Raises `ConfigurationError` where the host that verifies a key cannot judge a key's age.
         """
         reply = self._gateway.send(call, idempotency_key=idempotency_key)
         ahead_s = clock_ahead_s(reply, self._runtime.now_ms())
         if ahead_s is None:
             return reply
-        self._tell(ahead_s)
+        self._report(ahead_s)
         if abs(ahead_s) > MISLEADING_SKEW_MS / 1000:
             if call.method == "accounts.retrieve_current":
                 raise ConfigurationError(
-                    f"{described(ahead_s)}, so that it cannot tell how old an idempotency key is; "
-                    "nothing was sent. Set the clock (NTP), then call again with the same key",
+                    f"{_capital(described(ahead_s))}, so the age of an idempotency key cannot be "
+                    "judged, and nothing was sent",
+                    "Set the clock (NTP), then call again with the same key.",
                     clock_ahead_s=ahead_s,
                 )
             self._distrust()
@@ -57,25 +58,25 @@ class ClockCheckedGateway:
         """Close the connections."""
         self._gateway.close()
 
-    def _tell(self, ahead_s: float) -> None:
+    def _report(self, ahead_s: float) -> None:
         if abs(ahead_s) > ALARMING_SKEW_MS / 1000:
             self._alert(
                 "clock_skew",
                 "error",
-                f"{described(ahead_s)}; beyond {MISLEADING_SKEW_MS / 60_000:.0f} minutes no "
-                "operation begins. Set the clock (NTP)",
+                f"{_capital(described(ahead_s))}. Beyond {MISLEADING_SKEW_MS / 60_000:.0f} minutes "
+                "no operation begins. Set the clock (NTP).",
                 {"clock_ahead_s": round(ahead_s)},
                 once_key=_SKEW,
             )
         else:
-            # Perhaps told by the way with the key before this one.
+            # Perhaps reported with the key before this one.
             self._alert.over(_SKEW)
 
 
 def clock_ahead_s(reply: Reply, now_ms: int) -> float | None:
     """Return by how many seconds this host is ahead of Stripe (negative: behind it).
 
-    None where the answer has no date that says so: that is no reason to stop anybody.
+    None where the answer has no usable date: that is not a reason to stop the bots.
     """
     try:
         date = parsedate_tz(reply.headers.get("date", ""))
@@ -88,3 +89,7 @@ def described(ahead_s: float) -> str:
     """Say it in words, such as `this host's clock is 12 minutes behind Stripe's`."""
     side = "ahead of" if ahead_s > 0 else "behind"
     return f"this host's clock is {abs(ahead_s) / 60:.0f} minutes {side} Stripe's"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -52,7 +52,7 @@ _of_the_parent: list[Any] = []
 class Database:
     """One database. Nothing is opened before the first `run`; safe for threads and after a fork.
 
-    `seen_file` remembers that a SQLite database was made. A missing one is made anew only where
+    `seen_file` remembers that a SQLite database was made. A missing one is made again only where
     it was never seen: an empty journal would forget every business key.
     """
 
@@ -88,7 +88,7 @@ class Database:
         """Call `work` in one transaction and commit it.
 
         Raises:
-            DatabaseAwayError: the database cannot do it now.
+            DatabaseUnavailableError: the database cannot do it now.
             DatabaseRefusedError: it does not take the statement or its values.
             ConfigurationError: its schema is newer than this package.
         """
@@ -167,8 +167,8 @@ class Database:
             engine = sa.create_engine(self._url, **options)
         except ImportError as error:
             raise ConfigurationError(
-                f"The ledger's database needs a driver that is not installed ({error.name}); "
-                "install stripe_billing_router[postgres]."
+                f"The ledger's database needs a driver that is not installed ({error.name})",
+                "Install stripe_billing_router[postgres].",
             ) from None
         if self.is_sqlite:
             event.listen(engine, "connect", self._on_sqlite_connect)
@@ -210,8 +210,8 @@ class Database:
             return
         if not path.exists() and self.was_seen():
             raise DatabaseUnavailableError(
-                f"{self.description} is missing, though it was made: bring it back, or remove "
-                f"{self._seen_file} to begin with an empty one"
+                f"{self.description} is missing, though it was created before; restore it, or "
+                f"remove {self._seen_file} to begin with an empty one"
             )
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
@@ -222,7 +222,7 @@ class Database:
         self._file_id = _identity(path)
 
     def was_seen(self) -> bool:
-        """Tell whether the SQLite database was made here before."""
+        """Say whether the SQLite database was made here before."""
         try:
             return self._seen_file is not None and self._seen_file.read_text() == str(self._file)
         except FileNotFoundError:
@@ -238,7 +238,7 @@ class Database:
     def _expect_own_and_same(self) -> None:
         """Leave what belongs to the parent process, and notice a file that was moved or replaced.
 
-        Writes to the old file would be lost. One that vanished is away, and not made anew.
+        Writes to the old file would be lost. One that vanished is unavailable, and not made again.
         """
         if self._pid != os.getpid():
             _of_the_parent.append((self._engine, self._finalizer))
@@ -273,19 +273,21 @@ def parsed_url(url: str | Secret) -> sa.URL:
     Raises:
         ConfigurationError: no ledger can be kept there. Nothing of the URL is in its frames.
     """
-    parsed, refusal = _judged(url.reveal() if isinstance(url, Secret) else url)
+    parsed, problem, remedy = _judged(url.reveal() if isinstance(url, Secret) else url)
     if parsed is None:
-        raise ConfigurationError(refusal)
+        raise ConfigurationError(problem, remedy)
     return parsed
 
 
-def _judged(url: str) -> tuple[sa.URL | None, str]:
+def _judged(url: str) -> tuple[sa.URL | None, str, str]:
+    """Return the URL, or None with what is wrong with it and the remedy."""
     try:
         parsed = sa.make_url(url.replace("postgres://", "postgresql://", 1))
     except (exc.ArgumentError, ValueError):
-        return None, (
-            "The ledger's database URL cannot be read; it looks like "
-            "sqlite:////var/lib/billing/ledger.db or postgresql://user@host/database."
+        return (
+            None,
+            "The ledger's database URL cannot be parsed",
+            "Write it like sqlite:////srv/billing/ledger.db or postgresql://user@host/database.",
         )
     backend = parsed.get_backend_name()
     if backend == "postgresql":
@@ -295,18 +297,20 @@ def _judged(url: str) -> tuple[sa.URL | None, str]:
         if isinstance(password, str):
             # Where SQLAlchemy masks it when it shows the URL.
             parsed = parsed.set(password=password).difference_update_query(["password"])
-        return parsed, ""
+        return parsed, "", ""
     if backend != "sqlite":
-        return None, (
-            f"The ledger cannot be kept in {backend!r}: use SQLite on one host, "
-            "PostgreSQL for several."
+        return (
+            None,
+            f"The ledger cannot be kept in {backend!r}",
+            "Use SQLite on one host, PostgreSQL for several.",
         )
     if parsed.database in {None, "", ":memory:"} or str(parsed.database).startswith("file:"):
-        return None, (
-            "The ledger's SQLite database must be a plain file: one in memory is gone with the "
-            "process, and with it every business key."
+        return (
+            None,
+            "The ledger's SQLite database is not a plain file",
+            "Name a file: one in memory would lose every business key with the process.",
         )
-    return parsed.set(database=str(Path(str(parsed.database)).absolute())), ""
+    return parsed.set(database=str(Path(str(parsed.database)).absolute())), "", ""
 
 
 def _on_sqlite_begin(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""Whether a bot is frozen: by the database, or by what is known of it while it is away."""
+"""Whether a bot is frozen: by the database, or by the cache while it is unavailable."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class FreezeWatch:
         try:
             known = self._cache.known()
         except (OSError, ValueError, LookupError, TypeError) as error:
-            raise unavailable(f"The freezes that hold cannot be read: {error}.") from None
+            raise unavailable(f"The freezes in force cannot be read: {error}") from None
         _expect_none_covers((*known, *self._spool.freezes()), bot_id)
 
     def hold(self, freezes: Iterable[Freeze]) -> None:
@@ -57,22 +57,22 @@ class FreezeWatch:
         try:
             self._cache.recorded(freezes)
         except (OSError, ValueError, LookupError, TypeError) as error:
-            self._tell(error)
+            self._report(error)
 
     def remember(self, active: Iterable[Freeze]) -> None:
-        """Note what the database says that holds, for the time when it is away."""
+        """Note what the database says that holds, for an outage."""
         try:
             self._cache.store(active)
         except OSError as error:
-            self._tell(error)
+            self._report(error)
 
     def lifted(self, pattern: str, active: Iterable[Freeze]) -> None:
         """Note that a pattern was lifted, and what still holds."""
         self._cache.lift(pattern)
         self.remember(active)
 
-    def _tell(self, error: Exception) -> None:
-        message = f"Freezes cannot be kept for when the database is away: {error}"
+    def _report(self, error: Exception) -> None:
+        message = f"Freezes cannot be cached for an outage of the database: {error}"
         self._alert("freeze_cache", "warning", message, {})
 
 
@@ -82,8 +82,8 @@ def _expect_none_covers(freezes: Iterable[Freeze], bot_id: str) -> None:
         return
     since = datetime.fromtimestamp(freeze.created_ms / 1000, UTC).isoformat(timespec="seconds")
     raise BotFrozenError(
-        f"{bot_id} is frozen by {freeze.actor} since {since}: {freeze.reason.removesuffix('.')}. "
-        f"Nothing was sent. An operator lifts it with unfreeze({freeze.pattern!r}).",
+        f"{bot_id} is frozen by {freeze.actor} since {since}: {freeze.reason}",
+        f"Have an operator lift it with unfreeze({freeze.pattern!r}).",
         freeze_id=freeze.id,
         pattern=freeze.pattern,
         reason=freeze.reason,

@@ -1,4 +1,4 @@
-"""Whether the database is away: said once per outage, and asked again without slowing everyone."""
+"""Whether the database is unavailable: reported once per outage, and retried at little cost."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Outage:
 
     @property
     def is_on(self) -> bool:
-        """Tell whether the last use of the database failed."""
+        """Whether the last use of the database failed."""
         return bool(self._present)
 
     def expect_worth_asking(self) -> None:
-        """Raise the last `DatabaseAwayError` while it is too early to ask again."""
+        """Raise the last `DatabaseUnavailableError` while it is too early to ask again."""
         error = self._present.get("error")
         if error is not None and time.monotonic() < self._ask_again_s:
             raise DatabaseUnavailableError(str(error)) from None
@@ -44,16 +44,16 @@ class Outage:
             self._alert(
                 "database_away",
                 "critical",
-                f"{error}. Records go to files until it is back.",
+                f"{error}. Records are spooled to files until it is available again.",
                 {"database": self._description},
             )
 
     def ends(self) -> None:
-        """Note a successful use; say so if it was away."""
+        """Note a successful use; report the end of an outage."""
         if self._present and self._present.pop("error", None) is not None:
             self._alert(
                 "database_back",
                 "info",
-                f"{self._description} is back.",
+                f"{self._description} is available again.",
                 {"database": self._description},
             )

@@ -1,4 +1,4 @@
-"""The database, and the files beside it while it is away: which of them takes a piece of work."""
+"""The database, and the spool while it is unavailable: which of them takes a piece of work."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Work = Callable[[Connection], T]
 
 
 class Storage:
-    """One database and one spill, which is brought back before the database is used again."""
+    """One database and one spool, which is replayed before the database is used again."""
 
     def __init__(self, url: str | Secret, spool_dir: Path, alert: Alert) -> None:
         self._alert = alert
@@ -34,9 +34,9 @@ class Storage:
         self._replay = Replay(self.spool, self.database, new_write_id)
 
     def use(self, work: Work[T], *, write: bool = False) -> T:
-        """Run `work` on the database, after what waits in the files came back.
+        """Run `work` on the database, after the spool was replayed.
 
-        Reading goes on if that could not be brought back: whoever reads looks into both.
+        Reading goes on if it could not be replayed: whoever reads looks into both.
 
         Raises:
             DatabaseAwayError, DatabaseRefusedError: see `Database.run`.
@@ -58,14 +58,14 @@ class Storage:
         """Run `work` on the database or say why that is not possible.
 
         Raises:
-            LedgerUnavailableError: the database is away, or records still wait in the files.
+            LedgerUnavailableError: the database is unavailable, or the spool is not empty.
         """
         try:
             found = self.use(work)
         except (DatabaseUnavailableError, DatabaseRefusedError) as error:
-            raise unavailable(f"{error}. What waits is in {self.spool.folder}.") from None
+            raise unavailable(f"{error} (spooled records are in {self.spool.folder})") from None
         if only_if_drained and not self.spool.is_empty():
-            raise unavailable(f"Records wait in {self.spool.folder} and cannot be brought back.")
+            raise unavailable(f"spooled records in {self.spool.folder} cannot be replayed")
         return found
 
     def write(
@@ -109,10 +109,10 @@ class Storage:
             raise unavailable(f"{reason}; {error}" if reason else str(error)) from None
 
     def drain(self) -> ReplayReport:
-        """Return what waits in the files to the database.
+        """Replay the spool into the database.
 
         Raises:
-            LedgerUnavailableError: the database is away, or the files cannot be used.
+            LedgerUnavailableError: the database is unavailable, or the files cannot be used.
         """
         if self.spool.is_empty():
             return ReplayReport()
@@ -140,13 +140,13 @@ class Storage:
         try:
             report = self._replay.run()
         except OSError as error:
-            # Unknown keys may stand in files that cannot be read: to go on would be to guess.
-            raise DatabaseUnavailableError(f"The spill cannot be brought back: {error}") from None
+            # Unknown keys may be in files that cannot be read: to go on would be to guess.
+            raise DatabaseUnavailableError(f"the spool cannot be replayed: {error}") from None
         if report:
             self._alert(
                 "spill_returned",
                 "info",
-                f"Back in {self.database.description}: {report.operations} operations, "
+                f"Replayed into {self.database.description}: {report.operations} operations, "
                 f"{report.rows} ledger rows, {report.freezes} freezes.",
                 {"operations": report.operations, "rows": report.rows, "freezes": report.freezes},
             )
@@ -154,16 +154,16 @@ class Storage:
             self._alert(
                 "spill_set_aside",
                 "critical",
-                f"{report.quarantine} lines of the spill were torn or refused by the database; "
-                f"they are kept in {self.spool.quarantine_path}.",
+                f"{report.quarantine} lines of the spool were torn or refused by the database. "
+                f"They are in quarantine: {self.spool.quarantine_path}.",
                 {"lines": report.quarantine},
             )
         for operation_id in report.conflicts:
             self._alert(
                 "journal_conflict",
                 "critical",
-                f"Database and spill disagree on how {operation_id} ended; its payment at Stripe "
-                "must be looked at.",
+                f"Database and spool disagree on how {operation_id} ended. Check its payment at "
+                "Stripe.",
                 {"operation_id": operation_id},
             )
         return report
@@ -177,6 +177,6 @@ def new_write_id() -> str:
 def unavailable(reason: str) -> LedgerUnavailableError:
     """Return the error that says that there is nowhere to write, or nothing to read."""
     return LedgerUnavailableError(
-        f"The billing records cannot be used, so nothing was sent: {reason} "
-        "Repair the database or make the folder writable, then call again."
+        f"The billing records cannot be used, so nothing was sent: {reason}",
+        "Repair the database or make the folder writable, then call again.",
     )
