@@ -102,7 +102,7 @@ def _text(column: str, value: object) -> str | None:
 
 def _error(value: object) -> int:
     if not isinstance(value, int) or value not in (0, 1):
-        raise InputError(f"error is {value!r:.40}", "Pass 0, or 1 for what failed.")
+        raise InputError(f"The column error is {value!r:.40}", "Pass 0, or 1 for what failed.")
     return int(value)
 
 

@@ -104,7 +104,7 @@ def check_row(row: LedgerRow) -> None:
     if not row.id or not row.action_type:
         raise InputError("The ledger row has no id or no action_type", "Fill in both.")
     if row.error not in (0, 1):
-        raise InputError(f"error is {row.error!r}", "Pass 0, or 1 for what failed.")
+        raise InputError(f"The column error is {row.error!r}", "Pass 0, or 1 for what failed.")
     if not 0 <= row.timestamp_ms < 2**53:
         raise InputError(
             f"timestamp_ms is {row.timestamp_ms!r}, not a time", "Pass milliseconds since 1970."
