@@ -1,4 +1,4 @@
-"""Why an operation that is already there, or that could not be written down, stops a call."""
+"""Why an existing operation, or one that cannot be recorded, stops a call."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def rolled_back(existing: Operation) -> OperationRolledBackError:
 
 
 def at_work(existing: Operation) -> OperationInProgressError:
-    """Return the refusal while another call is at work on the same key."""
+    """Return the refusal while another call with the same key is in progress."""
     return OperationInProgressError(
         "another call is at work on this idempotency key; try again when it has ended",
         money_moved="unknown",
@@ -55,7 +55,7 @@ def at_work(existing: Operation) -> OperationInProgressError:
 
 
 def taken_up(operation: Operation) -> OperationInProgressError:
-    """Return the refusal for the slower of two that took up an operation."""
+    """Return the refusal for the slower of two processes that took an operation."""
     return OperationInProgressError(
         "another process has just taken up this operation; try again when it has ended",
         money_moved="unknown",
@@ -65,7 +65,7 @@ def taken_up(operation: Operation) -> OperationInProgressError:
 
 
 def duplicate(existing: Operation) -> OperationInProgressError:
-    """Return the refusal of a keyless call while one like it is unsettled."""
+    """Return the refusal of a call without a key while an identical one is unfinished."""
     return OperationInProgressError(
         f"operation {existing.operation_id} of {existing.bot_id} asked for the same and is "
         f"{existing.state}: a second one could pay twice. Call again with idempotency_key="
@@ -77,7 +77,7 @@ def duplicate(existing: Operation) -> OperationInProgressError:
 
 
 def ended(operation: Operation, body: Mapping[str, Any]) -> RequestRejectedError:
-    """Return the error for an object that Stripe accepted and that ended without an effect."""
+    """Return the error for an object that Stripe accepted but that had no effect."""
     return RequestRejectedError(
         f"Stripe answered that {body.get('object')} {body.get('id')} is {body.get('status')}: "
         "nothing was taken by it; calling again starts a new attempt",
@@ -87,7 +87,7 @@ def ended(operation: Operation, body: Mapping[str, Any]) -> RequestRejectedError
 
 
 def lost(operation: Operation) -> StripeUnavailableError:
-    """Return the error for an operation of which nothing ever arrived at Stripe."""
+    """Return the error for an operation of which nothing reached Stripe."""
     return StripeUnavailableError(
         f"the {operation.action} was lost on its way: nothing of it is at Stripe and nothing was "
         "taken. Calling again starts a new attempt",
@@ -97,7 +97,7 @@ def lost(operation: Operation) -> StripeUnavailableError:
 
 
 def not_recorded(operation: Operation, reason: str, *, begun: bool) -> LedgerUnavailableError:
-    """Return the refusal to send a step that could not be written down; `begun`: others were."""
+    """Return the refusal to send a step that was not recorded; `begun`: earlier ones were sent."""
     return LedgerUnavailableError(
         f"the next step could not be recorded, so it was not sent: {reason}. Call again with the "
         "same idempotency key once the ledger can be written",
@@ -108,7 +108,7 @@ def not_recorded(operation: Operation, reason: str, *, begun: bool) -> LedgerUna
 
 
 def unseen(operation: Operation) -> LedgerUnavailableError:
-    """Return the refusal of a key of which neither the journal nor Stripe could say anything."""
+    """Return the refusal of a key whose use neither the journal nor Stripe can show."""
     return LedgerUnavailableError(
         "the database is away, and Stripe could not be asked whether this idempotency key was paid "
         "before; nothing was sent. Call again with the same key when either is back",

@@ -1,9 +1,9 @@
 """Does an answer belong to the master account?
 
-A Stripe object never names the account it belongs to, only other parties to it; so every place
-where an account may stand is read, and one well-formed foreign account there is a mismatch. What
-cannot be read as an account, or is not live, is suspicious: it stops the bot, but refunds nothing,
-because a false alarm must not reverse a good payment.
+A Stripe object never names the account it belongs to, only other parties to it. Every field that
+may name an account is checked, and one well-formed foreign account there is a mismatch. A malformed
+account id, or an object that is not live, is suspicious: it stops the bot, but reverses nothing,
+because a false alarm must not refund a good payment.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ACCOUNT_HEADER: Final = "stripe-account"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an answer showed. `foreign_account` and `suspicion` are both None when all is well."""
+    """What an answer showed. `foreign_account` and `suspicion` are both None when it is good."""
 
     foreign_account: str | None = None
     suspicion: str | None = None
@@ -27,7 +27,7 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
-        """Whether the answer may be believed."""
+        """Whether the answer may be trusted."""
         return self.foreign_account is None and self.suspicion is None
 
 
@@ -76,7 +76,7 @@ def _issuer_of_settings(item: Mapping[str, Any]) -> Any:
 
 
 def _id_of(value: Any) -> Any:
-    """Return the id of an account that is maybe expanded."""
+    """Return the id of an account that may be expanded."""
     return value.get("id") if isinstance(value, Mapping) else value
 
 
@@ -86,7 +86,7 @@ def _objects(value: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         if not path or "object" in value:
             yield path, value
         for key, item in value.items():
-            # Metadata is free text of the account's users and names nobody.
+            # Metadata is free text and names no party.
             if key != "metadata" and isinstance(item, Mapping | list):
                 yield from _objects(item, f"{path}{key}.")
     elif isinstance(value, list):

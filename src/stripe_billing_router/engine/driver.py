@@ -1,7 +1,7 @@
 """The one loop over a flow: for calls, for look-ups, and for reversals.
 
-A flow yields calls and receives answers. What is recorded of a call, and what its failure means,
-is for the policy to say: `Run` for a call of a bot, `LookupSteps`, `ReversalSteps`.
+A flow yields calls and receives answers. The policy decides how a call is recorded and what its
+failure means: `Run` for a bot's call, `LookupSteps`, `ReversalSteps`.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ class Policy(Protocol):
     operation: Operation
 
     def known(self, call: StripeCall) -> Answer | None:
-        """Return an answer from before, so that nothing is sent; None where there is none."""
+        """Return a recorded answer, so that nothing is sent; None if there is none."""
 
     def gateway(self) -> Gateway:
         """Return the way to Stripe."""
         ...
 
     def record(self, call: StripeCall) -> StepRecord:
-        """Return the record to send by, after what has to be durable before the send."""
+        """Return the record to send, after committing what must be durable before it."""
         ...
 
     def replied(self, call: StripeCall, record: StepRecord, reply: Reply, gateway: Gateway) -> None:
-        """Note an answer and check whose it is; raise where it must not be used."""
+        """Note an answer and verify its account; raise if it must not be used."""
 
     def failed(self, call: StripeCall, record: StepRecord, failure: Failure) -> CallFailedError:
-        """Note a failure; return what the flow receives, or raise where that is not definite."""
+        """Note a failure; return what the flow receives, or raise if it is not definite."""
         ...
 
 
@@ -53,7 +53,7 @@ class Driver:
     def drive(
         self, flow: Generator[StripeCall, Reply, T], policy: Policy, call: StripeCall | None = None
     ) -> T:
-        """Return what the flow returns; `call` is its first one, if it was begun already."""
+        """Return what the flow returns; `call` is its first call, if it was started already."""
         try:
             call = next(flow) if call is None else call
             while True:

@@ -1,4 +1,4 @@
-"""Commit what came of an operation: its state and its ledger row, in one transaction."""
+"""Commit the outcome of an operation: its state and its ledger row, in one transaction."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from .mismatch import MismatchHandler
 
 
 class InProgress(Protocol):
-    """What changes its operation as it goes on."""
+    """Holds an operation that changes with each step."""
 
     operation: Operation
 
 
 class OutcomeWriter:
-    """Writes outcomes. They are facts by then, so that nothing in here may hide one."""
+    """Writes outcomes. They are facts by now, so nothing here may hide one."""
 
     def __init__(self, *, records: Records, mismatches: MismatchHandler, runtime: Runtime) -> None:
         self._records = records
         self._mismatches = mismatches
         self._runtime = runtime
-        # Unknown, and written nowhere: the journal has them as in progress, and they are not.
+        # Unknown, and not stored: the journal has them as in progress, but they are not.
         self.lost: set[str] = set()
 
     def settle(self, operation: Operation, outcome: Outcome) -> Receipt:
-        """Commit what Stripe accepted; return its receipt, or raise where it had no effect."""
+        """Commit what Stripe accepted; return its receipt, or raise if it had no effect."""
         if outcome.state is State.FAILED:
             raise self.fail(operation, refusals.ended(operation, outcome.reply.body))
         stored = self.accept(operation, outcome)
@@ -64,7 +64,7 @@ class OutcomeWriter:
         return self.save(settled, row)
 
     def fail(self, operation: Operation, error: BillingError) -> BillingError:
-        """Commit a definite failure; return the error with the operation's names on it."""
+        """Commit a definite failure; return the error with the operation's id and key."""
         error.operation_id = operation.operation_id
         error.idempotency_key = operation.idempotency_key
         self.failed(operation, error)
@@ -77,16 +77,16 @@ class OutcomeWriter:
         return self._with_error(operation, State.FAILED, error)
 
     def unknown(self, operation: Operation, failure: Failure) -> BillingError:
-        """Keep the operation as unknown; return the error that says how to go on."""
+        """Keep the operation as unknown; return the error that says how to continue."""
         error = error_of(operation, failure, WriteEffect.UNKNOWN)
         self._with_error(operation, State.UNKNOWN, error)
         return error
 
     @contextmanager
     def if_interrupted(self, running: InProgress) -> Iterator[None]:
-        """Keep as unknown what an interrupt breaks off, wherever it strikes.
+        """Keep an operation as unknown when an interrupt stops it, at any point.
 
-        Left as it was, it would pass for work in progress: a bot's natural retry would pay again.
+        As it was, it would count as in progress, and a bot's retry without a key would pay again.
         """
         try:
             yield
@@ -99,7 +99,7 @@ class OutcomeWriter:
             raise
 
     def caught_up(self, operation: Operation) -> Operation | None:
-        """Return it with a commit whose reply was lost; None where another has gone on with it."""
+        """Return it with a commit whose reply was lost; None if another process continued it."""
         try:
             stored = self._records.find(operation.operation_id)
         except BillingError:
@@ -109,7 +109,7 @@ class OutcomeWriter:
         return replace(operation, version=stored.version)
 
     def save(self, operation: Operation, row: LedgerRow | None) -> Operation:
-        """Commit an operation with its row, and let go of its lease."""
+        """Commit an operation with its row, and release its lease."""
         now = replace(operation, lease_owner=None, updated_ms=self._runtime.now_ms())
         try:
             return self._records.save(now, rows=(row,) if row else ())

@@ -1,4 +1,4 @@
-"""Undo at Stripe what one operation created: journalled, done once, hooks told."""
+"""Reverse at Stripe what one operation created: journalled, done once, then hooks are called."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RollbackReport:
-    """What a rollback came to. `complete` is false while anything is pending or has failed."""
+    """The result of a rollback. `complete` is false while anything is pending or has failed."""
 
     operation_id: str
     bot_id: str
@@ -50,8 +50,8 @@ class RollbackManager:
     def auto_rollback(self, operation: Operation, gateway: Gateway) -> RollbackReport:
         """Reverse what `operation` created, with the key that created it.
 
-        Reads each object's present state first, so that running it again does nothing twice. The
-        operation becomes `rolled_back` when nothing is left open, else it stays `rolling_back`.
+        Reads each object's current state first, so that running it again does nothing twice. The
+        operation becomes `rolled_back` when all is reversed, else it stays `rolling_back`.
         """
         if operation.state is State.ROLLED_BACK:
             return RollbackReport(operation.operation_id, operation.bot_id, True, ())
@@ -106,14 +106,14 @@ class ReversalSteps:
         self._runtime = runtime
 
     def known(self, call: StripeCall) -> None:
-        """Know nothing from before: what is there now decides."""
+        """Return nothing: the current state at Stripe decides."""
 
     def gateway(self) -> Gateway:
-        """Return the way to Stripe with the key that created what is reversed."""
+        """Return the way to Stripe with the key that created the objects."""
         return self._gateway
 
     def record(self, call: StripeCall) -> StepRecord:
-        """Return the record of the step, in the journal before it is sent where it writes."""
+        """Return the record of the step; one that writes is journalled before it is sent."""
         record = StepRecord(
             step=call.step,
             method=call.method,
@@ -127,10 +127,10 @@ class ReversalSteps:
         return record
 
     def replied(self, call: StripeCall, record: StepRecord, reply: Reply, gateway: Gateway) -> None:
-        """Keep the answer. Whose it is was found out before: that is why it is reversed."""
+        """Keep the answer. Its account is not verified: the mismatch is known."""
         self.operation = with_step(self.operation, replied(record, reply))
 
     def failed(self, call: StripeCall, record: StepRecord, failure: Failure) -> CallFailedError:
-        """Keep the failure, and let the flow know."""
+        """Keep the failure, and return it to the flow."""
         self.operation = with_step(self.operation, failed(record, failure))
         return CallFailedError(failure)

@@ -25,7 +25,7 @@ from .mismatch import MismatchHandler
 
 
 class NotSettledError(Exception):
-    """What a step did is not known; the operation is kept as unknown."""
+    """The outcome of a step is unknown; so is that of its operation."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.kind.value)
@@ -33,7 +33,7 @@ class NotSettledError(Exception):
 
 
 class SendingIsNoUseError(Exception):
-    """Stripe answers its own fault, and will again: only reading shows what it had done before."""
+    """Stripe answers with a fault of its own, and will again: only a look-up shows what it did."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.kind.value)
@@ -62,19 +62,19 @@ class Run:
         self._mismatches = mismatches
         self._verified_gateway = verified_gateway
         self._runtime = runtime
-        self._position = 0  # of the call in hand among the recorded steps
+        self._position = 0  # of the current call among the recorded steps
         self._resumed = bool(operation.steps)
         self._is_committed = False
 
     def start(self) -> StripeCall:
-        """Return the first call; one that writes is recorded, to be committed with the intent."""
+        """Return the first call; if it writes, it is recorded for the intent's commit."""
         call = next(self.flow)
         if call.writes:
             self._intend(call)
         return call
 
     def known(self, call: StripeCall) -> Answer | None:
-        """Return the recorded answer to the call in hand; record the call where there is none."""
+        """Return the recorded answer to the current call; record the call if there is none."""
         self._is_committed = self._position < len(self.operation.steps)
         record = self._intend(call)
         answer = recorded_outcome(record)
@@ -86,7 +86,7 @@ class Run:
         return answer
 
     def gateway(self) -> Gateway:
-        """Return the way to Stripe; where there is none, what was begun stays unknown."""
+        """Return the way to Stripe; without one, an operation that sent a step stays unknown."""
         try:
             return self._verified_gateway(self.operation.account)
         except BillingError as refused:
@@ -97,19 +97,19 @@ class Run:
         raise NotSettledError(problem)
 
     def record(self, call: StripeCall) -> StepRecord:
-        """Return the record of the call in hand, durable before it is sent where it writes."""
+        """Return the record of the current call; one that writes is durable before it is sent."""
         if call.writes and not self._is_committed:
             self.operation = self._leases.take(self.operation)
         return self.operation.steps[self._position]
 
     def replied(self, call: StripeCall, record: StepRecord, reply: Reply, gateway: Gateway) -> None:
-        """Note an answer; raise where it is not the master account's."""
+        """Note an answer; raise if it is not the master account's."""
         self._note(replied(record, reply))
         self._mismatches.check(self.operation, call, reply, gateway)
         self._position += 1
 
     def failed(self, call: StripeCall, record: StepRecord, failure: Failure) -> CallFailedError:
-        """Note a definite failure for the flow to deal with; raise where it is not definite."""
+        """Note a definite failure and return it to the flow; raise if it is not definite."""
         self._note(record)
         created = created_something(self.operation)
         if not decides(failure, record, writes=call.writes, created=created):
@@ -121,7 +121,7 @@ class Run:
         return CallFailedError(failure)
 
     def forget_removal(self) -> None:
-        """Drop the records of a removal that failed, so that it is tried again next time."""
+        """Drop the records of a failed removal, so that it is tried again next time."""
         self.operation = replace(self.operation, steps=without_removal(self.operation.steps))
 
     def _intend(self, call: StripeCall) -> StepRecord:
