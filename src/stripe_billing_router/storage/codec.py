@@ -1,8 +1,8 @@
-"""Operations, freezes and ledger rows as JSON, for the journal's columns and the spill's lines.
+"""Operations, freezes and ledger rows as JSON, for the journal's columns and the spool's lines.
 
-The one place that knows the stored form. Reading ignores fields that it does not know, so that a
-host with the older package can read what a newer one wrote. What Stripe answered is stored less
-secrets; parameters are stored exactly, because they are sent again.
+The only place that knows the stored form. Reading ignores unknown fields, so that a host with an
+older package can read what a newer one wrote. Stripe's answers are stored without secrets;
+parameters are stored exactly, because they are resent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..domain.steps import brief
 from ..errors import ConfigurationError
 from ..redaction import strip_secrets
 
-# The version of a stored line. It rises when an older package must not read what a newer wrote.
+# The version of a stored line. It rises when an older package must not read a newer line.
 FORMAT: Final = 1
 
 _PLAN: Final = tuple(field.name for field in fields(Instruction))
@@ -55,7 +55,7 @@ def operation_from_columns(columns: Mapping[Any, Any]) -> Operation:
 
 
 def operation_values(operation: Operation, *, whole: bool = False) -> dict[str, Any]:
-    """Return `operation` as one JSON object; `whole` with what the ledger holds for it."""
+    """Return `operation` as one JSON object; if `whole`, with the object in its ledger row."""
     values = _values(operation, _SCALARS)
     values["state"] = str(operation.state)
     values["plan"] = _values(operation.instruction, _PLAN)
@@ -69,7 +69,7 @@ def operation_from_values(values: Mapping[str, Any]) -> Operation:
     """Return the operation of a JSON object.
 
     Raises:
-        ConfigurationError: a newer version of this package wrote a state that this one lacks.
+        ConfigurationError: a newer version of this package wrote a state unknown to this one.
     """
     try:
         state = State(values["state"])
@@ -89,7 +89,7 @@ def operation_from_values(values: Mapping[str, Any]) -> Operation:
 
 
 def with_body(operation: Operation, raw_event_json: str) -> Operation:
-    """Return an operation with the object that a row of the ledger holds for it."""
+    """Return an operation with the object from its ledger row."""
     body = object_or_none(raw_event_json)
     if operation.result is None or body is None:
         return operation
@@ -104,7 +104,7 @@ def _step(values: Mapping[str, Any]) -> StepRecord:
 
 
 def freeze_values(freeze: Freeze) -> dict[str, Any]:
-    """Return `freeze` as columns, which are its JSON object as well."""
+    """Return `freeze` as columns, which are also its JSON object."""
     return _values(freeze, _FREEZE)
 
 
@@ -117,7 +117,7 @@ def row_columns(row: LedgerRow) -> dict[str, Any]:
     """Return the ten columns of `row`, safe to store: no secret, valid JSON, finite amount."""
     columns = _values(row, LEDGER_COLUMNS)
     if isinstance(row.raw_event_json, CleanText):
-        return columns  # made by `log_event`, which has looked through all of them
+        return columns  # made by `log_event`, which has cleaned them all
     for name in ("action_type", "currency", "user_email", "bot_id", "destination_account"):
         if columns[name] is not None:
             columns[name] = strip_secrets(columns[name])
@@ -142,9 +142,9 @@ def row_from_values(values: Mapping[Any, Any]) -> LedgerRow:
 
 
 def safe_raw_json(text: str) -> str:
-    """Return the Stripe object in `text` as JSON that every database takes, less secrets.
+    """Return the Stripe object in `text` as JSON that every database accepts, without secrets.
 
-    Text that is not a JSON object is kept as a string in one: a row is not lost for its form.
+    Text that is not a JSON object is kept as a string in one, so that no row is lost.
     """
     value = object_or_none(text)
     if value is None:
@@ -154,7 +154,7 @@ def safe_raw_json(text: str) -> str:
 
 
 def object_or_none(text: str) -> dict[str, Any] | None:
-    """Return the JSON object in `text`, or None if there is none that every database takes."""
+    """Return the JSON object in `text`, or None if there is none that every database accepts."""
     try:
         value = json.loads(text, parse_constant=_reject_constant)
     except ValueError:
@@ -192,4 +192,4 @@ def _result_values(result: Result, *, whole: bool = False) -> dict[str, Any]:
 
 
 def _reject_constant(name: str) -> Any:
-    raise ValueError(name)  # JSON has no NaN and no Infinity, and PostgreSQL takes none.
+    raise ValueError(name)  # JSON has no NaN and no Infinity, and PostgreSQL accepts neither.

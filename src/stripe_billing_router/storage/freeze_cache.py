@@ -1,4 +1,4 @@
-"""The freezes that are known without the database: they hold while it is away."""
+"""The freezes known without the database: they apply while it is unavailable."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from .jsonl import make_private_folder
 
 
 class FreezeCache:
-    """`freezes.json` beside the spill holds what the database last said; replaced on a change.
+    """`freezes.json` beside the spool has the freezes last read from the database.
 
-    Freezes that nothing durable took (`hold`) hold in this process at least.
+    Freezes that could not be stored (`hold`) apply at least in this process.
     """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder.absolute() / "freezes.json"
         self._last: frozenset[Freeze] | None = None
-        # Threads add and take away one by one: none can undo what another has just done.
+        # Threads add and remove one by one: none can undo what another has just done.
         self._held: dict[Freeze, None] = {}
 
     @property
     def held(self) -> frozenset[Freeze]:
-        """The freezes that hold in this process, and that nothing durable has taken."""
+        """The freezes that apply in this process only, because none of them is durable."""
         return frozenset(tuple(self._held))
 
     def known(self) -> frozenset[Freeze]:
-        """Return the freezes that hold as far as is known here.
+        """Return the freezes known to this host.
 
         Raises:
             OSError, ValueError: the file is there and cannot be read.
@@ -46,10 +46,10 @@ class FreezeCache:
         return known | frozenset(map(codec.freeze_from_values, stored))
 
     def store(self, active: Iterable[Freeze]) -> None:
-        """Remember what holds now; touches the disk only on a change.
+        """Remember the active freezes; writes the file only on a change.
 
         Raises:
-            OSError: it could not be written; this process remembers it all the same.
+            OSError: it could not be written; this process still remembers them.
         """
         freezes = frozenset(active)
         if freezes == self._last:
@@ -59,17 +59,17 @@ class FreezeCache:
             self._replace_file(freezes)
 
     def hold(self, freezes: Iterable[Freeze]) -> None:
-        """Let `freezes` hold in this process, before anything durable has taken them."""
+        """Apply `freezes` in this process, before they are durable."""
         for freeze in freezes:
             self._held[freeze] = None
 
     def recorded(self, freezes: Iterable[Freeze]) -> None:
-        """Remember freezes that are durable now; see `store`."""
+        """Remember freezes that are now durable; see `store`."""
         self.store(self.known() | frozenset(freezes))
         self._release(freezes)
 
     def lift(self, pattern: str) -> None:
-        """Let go of what this process alone held."""
+        """Drop the freezes of this pattern that only this process held."""
         canonical = spellings(pattern)[0]
         self._release(one for one in self.held if spellings(one.pattern)[0] == canonical)
 

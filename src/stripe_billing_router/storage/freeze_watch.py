@@ -1,4 +1,4 @@
-"""Whether a bot is frozen: by the database, or by what is known of it while it is away."""
+"""Whether a bot is frozen: by the database, or by the cache while it is unavailable."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .storage import Storage, unavailable
 
 
 class FreezeWatch:
-    """Stops frozen bots. What this process saw and could not record holds here all the same."""
+    """Stops frozen bots. A freeze that could not be recorded still applies in this process."""
 
     def __init__(self, storage: Storage, alert: Alert) -> None:
         self.statements = Freezes(storage.database.dialect_name)
@@ -24,7 +24,7 @@ class FreezeWatch:
         self._alert = alert
 
     def expect_not_frozen(self, connection: Connection, bot_id: str) -> Sequence[Freeze]:
-        """Return the freezes that hold.
+        """Return the active freezes.
 
         Raises:
             BotFrozenError: one of them covers the bot.
@@ -34,11 +34,11 @@ class FreezeWatch:
         return active
 
     def expect_not_known_frozen(self, bot_id: str) -> None:
-        """Do without the database, with the spool locked.
+        """Check without the database, with the spool locked.
 
         Raises:
-            BotFrozenError: a freeze that is known here covers the bot.
-            LedgerUnavailableError: what is known here cannot be read.
+            BotFrozenError: a freeze known to this host covers the bot.
+            LedgerUnavailableError: the known freezes cannot be read.
         """
         try:
             known = self._cache.known()
@@ -47,11 +47,11 @@ class FreezeWatch:
         _expect_none_covers((*known, *self._spool.freezes()), bot_id)
 
     def hold(self, freezes: Iterable[Freeze]) -> None:
-        """Let `freezes` hold in this process, before anything durable has taken them."""
+        """Apply `freezes` in this process, before they are durable."""
         self._cache.hold(freezes)
 
     def recorded(self, freezes: Sequence[Freeze]) -> None:
-        """Note that `freezes` are durable now."""
+        """Note that `freezes` are now durable."""
         if not freezes:
             return
         try:
@@ -60,14 +60,14 @@ class FreezeWatch:
             self._tell(error)
 
     def remember(self, active: Iterable[Freeze]) -> None:
-        """Note what the database says that holds, for the time when it is away."""
+        """Remember the database's active freezes, for when it is unavailable."""
         try:
             self._cache.store(active)
         except OSError as error:
             self._tell(error)
 
     def lifted(self, pattern: str, active: Iterable[Freeze]) -> None:
-        """Note that a pattern was lifted, and what still holds."""
+        """Note that a pattern was lifted, and which freezes are still active."""
         self._cache.lift(pattern)
         self.remember(active)
 
