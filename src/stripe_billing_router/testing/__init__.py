@@ -5,7 +5,7 @@
     client = stripe.StripeClient("sk_live_sandboxfake", http_client=sandbox.http_client())
 
 The pytest plugin of this package gives a test the fixture `stripe_sandbox`, with the default
-router already connected to it. Nothing is loaded before it is used.
+router already connected to it. Nothing is loaded before its first use.
 """
 
 from __future__ import annotations
