@@ -250,9 +250,10 @@ def refuse_stripe_keys(value: object, where: str) -> None:
             waiting += [(inner, path, depth + 1) for inner in item]
 
 
-def refuse_secrets(name: str, value: object) -> None:
+def refuse_secrets(**values: object) -> None:
     """Refuse what everyone with access to Stripe or the ledger could read there."""
-    if holds_secret(json.dumps(value)):
+    if holds_secret(json.dumps(values)):
+        name = next(name for name, value in values.items() if holds_secret(json.dumps(value)))
         raise InputError(
             f"{name} holds what looks like a key or another secret; it would be stored at Stripe "
             "and in the ledger. Take it out"

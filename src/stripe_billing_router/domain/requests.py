@@ -189,6 +189,8 @@ def split_metadata(params: dict[str, Any], base: Mapping[str, str]) -> dict[str,
 
 def merge_metadata(base: Mapping[str, str], given: Any) -> dict[str, str]:
     """Return a call's metadata merged over the route's; the bound on pairs holds for both."""
+    if given is None:
+        return dict(base)  # looked through where the route was registered
     return check_metadata({**base, **check_metadata(given)})
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..billing_logger import row_of
-from ..core.calls import CallFailedError, Failure, Reply, StripeCall
+from ..core.calls import CallFailedError, Failure, Reply, StripeCall, writes
 from ..core.operation import Operation, State, StepRecord
 from ..core.ports import Gateway, Runtime
 from ..domain.ledger_rows import refund_rows, reversal_row
@@ -16,7 +16,7 @@ from ..domain.objects.table import reverse, reversible
 from ..domain.objects.tagged import tags_of
 from ..domain.steps import failed, replied, with_step
 from ..storage.records import Records
-from .driver import Driver
+from .driver import Driver, Prepared
 
 log = logging.getLogger(__name__)
 
@@ -105,14 +105,7 @@ class ReversalSteps:
         self._records = records
         self._runtime = runtime
 
-    def known(self, call: StripeCall) -> None:
-        """Know nothing from before: what is there now decides."""
-
-    def gateway(self) -> Gateway:
-        """Return the way to Stripe with the key that created what is reversed."""
-        return self._gateway
-
-    def record(self, call: StripeCall) -> StepRecord:
+    def prepare(self, call: StripeCall) -> Prepared:
         """Return the record of the step, in the journal before it is sent where it writes."""
         record = StepRecord(
             step=call.step,
@@ -122,9 +115,9 @@ class ReversalSteps:
             attempt=self.operation.attempt,
             first_sent_ms=self._runtime.now_ms(),
         )
-        if call.writes:
+        if writes(call.method):
             self.operation = self._records.save(with_step(self.operation, record))
-        return record
+        return Prepared(record, self._gateway)
 
     def replied(self, call: StripeCall, record: StepRecord, reply: Reply, gateway: Gateway) -> None:
         """Keep the answer. Whose it is was found out before: that is why it is reversed."""

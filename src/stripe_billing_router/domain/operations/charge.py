@@ -62,7 +62,9 @@ def intent_to_charge(
         price_id=None if by_amount else asked["price"] or route.price_id,
         customer_id=asked["customer"] or route.customer_id,
         payment_method_id=method,
-        description=check_text("description", description, MAX_DESCRIPTION) or route.description,
+        description=route.description
+        if description is None
+        else check_text("description", description, MAX_DESCRIPTION),
         user_email=route.user_email,
         # With both known there is nothing that the customer's record could add.
         customer_known=bool(method and route.user_email),
