@@ -76,8 +76,8 @@ class TestDeterministic:
         assert step_key(*STEP) == key
         assert operation_id(*STEP[:4]) == "op_hr3wrclzvqqemgo5sua7kvvqg22vs6gb"
         bought = {"amount": 10, "price": None}
-        assert fingerprint(bought) == (
-            "13c29d7dfaf6e4a45e82733987e3e509c8c732742c673c64214b252e75f67510"
+        assert fingerprints(bought) == (
+            "13c29d7dfaf6e4a45e82733987e3e509c8c732742c673c64214b252e75f67510",
         )
 
     @pytest.mark.parametrize("at", range(6))
