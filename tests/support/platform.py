@@ -122,7 +122,13 @@ def _parts(
 @contextmanager
 def platform_in(folder: Path, **settings: Any) -> Iterator[Platform]:
     """Yield a platform whose customers have a working card."""
-    sandbox = StripeSandbox()
+    with platform_at(StripeSandbox(), folder, **settings) as platform:
+        yield platform
+
+
+@contextmanager
+def platform_at(sandbox: StripeSandbox, folder: Path, **settings: Any) -> Iterator[Platform]:
+    """Yield a platform at this Stripe."""
     sandbox.add_customer(
         "cus_finance_default", email="finance@example.com", payment_method="pm_card_visa"
     )
