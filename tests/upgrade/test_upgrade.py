@@ -76,9 +76,10 @@ def test_a_reversed_key_and_a_frozen_bot_stay_so(upgraded: Platform) -> None:
 
 
 def test_a_declined_key_starts_its_next_attempt(upgraded: Platform) -> None:
-    customer = {"customer_id": "cus_broke", "idempotency_key": "declined-1"}
     upgraded.sandbox.add_customer("cus_broke", payment_method="pm_card_visa")
-    assert upgraded.router.charge(BOT, "5.00", **customer).paid
+    assert upgraded.router.charge(
+        BOT, "5.00", customer_id="cus_broke", idempotency_key="declined-1"
+    ).paid
     assert upgraded.operation(State.SUCCEEDED).attempt in (1, 2)
     (stored,) = [
         operation
