@@ -129,4 +129,10 @@ def test_a_code_alone_is_told_without_a_colon(effect: WriteEffect) -> None:
 
 def test_no_empty_brackets_where_stripe_gave_no_words() -> None:
     said = public_error(Failure(FailureKind.OTHER), WriteEffect.NONE, action="charge").message
-    assert "charge was not carried out: the answer was none that is known. Nothing was" in said
+    assert "()" not in said
+
+
+def test_what_a_failure_of_no_known_kind_says_is_the_cause() -> None:
+    failure = Failure(FailureKind.OTHER, "this process was held up for too long")
+    error = public_error(failure, WriteEffect.UNKNOWN, action="charge")
+    assert error.problem.endswith(f": {failure.message}")

@@ -91,14 +91,14 @@ class TestAllowList:
         with pytest.raises(InputError) as caught:
             check_params("refund", {"reverse_transfr": True})
         assert "'reverse_transfr'" in caught.value.message
-        assert "did you mean reverse_transfer?" in caught.value.message
+        assert caught.value.remedy == "Use reverse_transfer."
         with pytest.raises(InputError) as caught:
             check_params("refund", {"zzz" * 100: 1})
-        assert "instructions_email, metadata, refund_application_fee" in caught.value.message
+        assert "instructions_email, metadata, refund_application_fee" in caught.value.remedy
         assert "z" * 81 not in caught.value.message
         with pytest.raises(InputError) as caught:
             check_params("create_subscription", {"trial_period_end": 1})
-        assert "trial_period_days or cancel_at_period_end or trial_end?" in caught.value.message
+        assert "trial_period_days or cancel_at_period_end or trial_end." in caught.value.remedy
 
 
 class TestAnyDepth:

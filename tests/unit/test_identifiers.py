@@ -115,14 +115,14 @@ class TestStripeIds:
     @pytest.mark.parametrize(
         ("kind", "value", "words"),
         [
-            ("price", "prod_1", "'prod_1' is a product id where a price id (price_… or plan_…)"),
-            ("product", "price_1", "is a price id where a product id (prod_…) belongs"),
-            ("customer", "acct_1", "is an account id where a customer id (cus_…) belongs"),
-            ("account", "cus_1", "where an account id (acct_…) belongs"),
-            ("invoice", "pi_1", "where an invoice id (in_…) belongs"),
-            ("payment", "ch_1", "is a charge id where a payment id (pi_… or in_…) belongs"),
-            ("payment_method", "cus_1", "where a payment method id (pm_… or card_… or"),
-            ("price", "", "this one is empty"),
+            ("price", "prod_1", "'prod_1' is a product id, not a price id"),
+            ("product", "price_1", "is a price id, not a product id"),
+            ("customer", "acct_1", "is an account id, not a customer id"),
+            ("account", "cus_1", "not an account id"),
+            ("invoice", "pi_1", "not an invoice id"),
+            ("payment", "ch_1", "is a charge id, not a payment id"),
+            ("payment_method", "cus_1", "not a payment method id"),
+            ("price", "", "price id is empty"),
             ("price", "price_", "'price_' is not a price id"),
             ("price", "price", "is not a price id"),
             ("price", "Price_1", "is not a price id"),
@@ -133,21 +133,34 @@ class TestStripeIds:
             ("price", "price_é", "is not a price id"),
             ("price", "price_1-2", "is not a price id"),
             ("price", "xprice_1", "is not a price id"),
-            ("price", "price_" + "x" * 250, "at most 255 characters, and this one has 256"),
+            ("price", "price_" + "x" * 250, "has 256 characters, more than 255"),
             ("price", "price-" + "x" * 249, "is not a price id"),
-            ("price", None, "a price id (price_… or plan_…) is a text, not a NoneType"),
-            ("price", 5, "is a text, not an int"),
-            ("price", b"price_1", "is a text, not a bytes"),
-            ("payment_intent", "pi_1_secret_2", "this is a client secret"),
-            ("payment", "pi_1_secret_2", "this is a client secret"),
-            ("checkout_session", "cs_1_secret_2", "this is a client secret"),
+            ("price", None, "price id must be a text, not a NoneType"),
+            ("price", 5, "text, not an int"),
+            ("price", b"price_1", "text, not a bytes"),
+            ("payment_intent", "pi_1_secret_2", "is a client secret"),
+            ("payment", "pi_1_secret_2", "is a client secret"),
+            ("checkout_session", "cs_1_secret_2", "is a client secret"),
         ],
         ids=case,
     )
     def test_ids_that_do_not(self, kind: str, value: Any, words: str) -> None:
         with pytest.raises(InvalidIdentifierError) as caught:
             check_id(kind, value)
-        assert words in caught.value.message
+        assert words in caught.value.problem
+        assert caught.value.remedy.startswith("Pass ")
+
+    @pytest.mark.parametrize(
+        ("kind", "wanted"),
+        [
+            ("price", "price_… or plan_…"), ("product", "prod_…"), ("customer", "cus_…"),
+            ("payment", "pi_… or in_…"), ("payment_method", "pm_… or card_… or src_… or ba_…"),
+        ],
+    )  # fmt: skip
+    def test_the_remedy_names_the_prefixes_of_the_kind(self, kind: str, wanted: str) -> None:
+        with pytest.raises(InvalidIdentifierError) as caught:
+            check_id(kind, "acct_1")
+        assert f": {wanted}." in caught.value.remedy
 
     @pytest.mark.parametrize("kind", ["price", "payment_intent", "customer", "account"])
     def test_a_key_in_the_place_of_an_id_is_not_repeated(self, kind: str) -> None:
@@ -185,18 +198,18 @@ class TestIdempotencyKeys:
          "pi_a_b_secret_2"],
     )  # fmt: skip
     def test_a_secret_would_be_stored_and_is_refused_unshown(self, secret: str) -> None:
-        with pytest.raises(InputError, match="holds a Stripe key or a client secret") as caught:
+        with pytest.raises(InputError, match="holds a Stripe key") as caught:
             check_idempotency_key(secret)
         assert secret not in str(caught.value)
 
     @pytest.mark.parametrize("inside", "AMZamz059_-")
     def test_a_token_of_vault_or_kubernetes_is_refused_too(self, inside: str) -> None:
         for token in (f"hv{kind}.{inside * 8}" for kind in "sbr"):
-            with pytest.raises(InputError, match="client secret or token"):
+            with pytest.raises(InputError, match="a client secret or a token"):
                 check_idempotency_key(f"run {token}")
-        with pytest.raises(InputError, match="client secret or token"):
+        with pytest.raises(InputError, match="a client secret or a token"):
             check_idempotency_key(f"eyJ{inside * 4}.eyJ")
-        with pytest.raises(InputError, match="client secret or token"):
+        with pytest.raises(InputError, match="a client secret or a token"):
             check_idempotency_key(f"eyJ{inside * 40}.eyJ")
 
     @pytest.mark.parametrize("before", "AMZamz059")
@@ -236,9 +249,9 @@ class TestMetadata:
     @pytest.mark.parametrize(
         ("metadata", "words"),
         [
-            ([("a", "b")], "is a mapping"),
-            ("text", "is a mapping"),
-            ({str(number): "x" for number in range(41)}, "at most 40 pairs, not 41"),
+            ([("a", "b")], "mapping"),
+            ("text", "mapping"),
+            ({str(number): "x" for number in range(41)}, "41 pairs, more than 40"),
             ({"": "x"}, "text of 1 to 40"),
             ({"k" * 41: "x"}, "text of 1 to 40"),
             ({1: "x"}, "text of 1 to 40"),
@@ -246,11 +259,11 @@ class TestMetadata:
             ({"a]": "x"}, "square bracket"),
             ({"a[": "x"}, "square bracket"),
             ({"a\n": "x"}, "control character"),
-            ({"sbr_operation": "x"}, "the router's own"),
-            ({"SBR_x": "x"}, "the router's own"),
+            ({"sbr_operation": "x"}, "begins with 'sbr_'"),
+            ({"SBR_x": "x"}, "begins with 'sbr_'"),
             ({"a": ""}, "of 'a' has 0 characters, not 1 to 500"),
             ({"a": "v" * 501}, "501 characters"),
-            ({"a": True}, "of 'a' is a text or a whole number, not a bool"),
+            ({"a": True}, "of 'a' must be a text or a whole number, not a bool"),
             ({"a": 1.5}, "not a float"),
             ({"a": None}, "not a NoneType"),
             ({"a": {"b": "c"}}, "not a dict"),
@@ -265,7 +278,8 @@ class TestMetadata:
     ) -> None:
         with pytest.raises(InputError) as caught:
             check_metadata(metadata)
-        assert words in caught.value.message
+        assert words in caught.value.problem
+        assert caught.value.remedy
 
 
 class TestStripeKeys:
@@ -350,7 +364,7 @@ class TestStripeKeys:
         refuse_stripe_keys({"a": value}, "route")
 
     def test_a_call_is_told_where_the_key_stands(self) -> None:
-        with pytest.raises(RouteKeyOverrideError, match=r"^metadata\.run holds a Stripe key; "):
+        with pytest.raises(RouteKeyOverrideError, match=r"^metadata\.run holds a Stripe key\. "):
             check_metadata({"run": "sk_live_abc"})
 
     def test_what_is_nested_without_end_is_refused(self) -> None:

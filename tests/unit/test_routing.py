@@ -58,6 +58,7 @@ def message_of(error: type[RoutingError], table: RoutingTable, *call: Any) -> st
         table.resolve(*call)
     assert type(caught.value) is error
     assert caught.value.money_moved == "no"
+    assert caught.value.remedy
     return caught.value.message
 
 
@@ -100,7 +101,7 @@ class TestBase:
         assert "known domains: stripe, labs" in message_of(UnsupportedDomainError, table, "zz:a:b")
         assert "known categories: finance" in message_of(UnsupportedCategoryError, table, "zz:b")
         empty = RoutingTable()
-        assert message_of(UnsupportedDomainError, empty, BOT).endswith("known domains: none")
+        assert message_of(UnsupportedDomainError, empty, BOT).count("known domains: none") == 1
         for number in range(7):
             table.register("many", f"b{number}" * 9, BASE)
         said = message_of(UnknownRouteError, table, "many:qqqqqqqqqq")
@@ -115,7 +116,7 @@ class TestBase:
         assert "no route in the region default" in said
         assert "overrides={'region': 'eu'}" in said
         said = message_of(UnknownOverrideError, table, BOT, {"region": "us"})
-        assert "no route in the region 'us'; it has: default, eu" in said
+        assert "no route in the region 'us' (it has: default, eu)" in said
         message_of(UnknownOverrideError, table, "finance:eu_only_bot", {"region": "default"})
         message_of(UnknownRouteError, table, "finance:nobody", {"region": "us"})
         message_of(UnknownOverrideError, table, BOT, {"region": ""})
@@ -158,13 +159,13 @@ class TestOverrides:
         self, table: RoutingTable
     ) -> None:
         said = message_of(UnknownOverrideError, table, BOT, {"business": "enterprize"})
-        assert "'business' = 'enterprize'; known values: enterprise (nearest of 1)" in said
+        assert "'business' = 'enterprize' (known values: enterprise (nearest of 1))" in said
         said = message_of(UnknownOverrideError, table, BOT, {"busines": "enterprise"})
         assert "known keys: business (nearest of 1)" in said
         said = message_of(
             UnknownOverrideError, table, "labs:support:helper", {"business": "enterprise"}
         )
-        assert "known keys: none. Register it" in said
+        assert "known keys: none" in said
         both = {"business": "enterprise", "segment": "x"}
         message_of(UnknownOverrideError, table, BOT, both)
 
@@ -183,7 +184,7 @@ class TestOverrides:
         table.register_override({**vip, "route": {"price_id": "price_vip"}})
         both = {"business": "enterprise", "segment": "vip"}
         said = message_of(RoutingError, table, BOT, both)
-        assert "business=enterprise and segment=vip want different values for price_id" in said
+        assert "business=enterprise and segment=vip set different values for price_id" in said
         # Wanting the same is no disagreement.
         table.register_override(vip)
         assert table.resolve(BOT, both).route.price_id == "price_finance_enterprise"
@@ -306,7 +307,7 @@ class TestTable:
         self, table: RoutingTable, wrong: dict[str, Any]
     ) -> None:
         (what,) = wrong
-        with pytest.raises(InvalidBotIdError, match=f"name a {NAMED[what]};"):
+        with pytest.raises(InvalidBotIdError, match=f"name a {NAMED[what]}"):
             table.register(**{"business_category": "a", "bot_name": "b", "route": BASE, **wrong})
         assert len(table.routes) == 4
 

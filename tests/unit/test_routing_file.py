@@ -52,7 +52,8 @@ def refusal(file: Path, text: str | bytes) -> str:
         load_routes(file)
     assert isinstance(caught.value, ConfigurationError)
     assert caught.value.__cause__ is None
-    assert str(file) in caught.value.message
+    assert str(file) in caught.value.problem
+    assert caught.value.remedy
     return caught.value.message
 
 
@@ -129,7 +130,8 @@ class TestTheFile:
     def test_missing(self, file: Path) -> None:
         with pytest.raises(RoutingConfigError, match="STRIPE_ROUTING_CONFIG") as caught:
             load_routes(file)
-        assert f"{file} does not exist" in caught.value.message
+        assert f"{file} does not exist" in caught.value.problem
+        assert "STRIPE_ROUTING_CONFIG" in caught.value.remedy
 
     def test_a_folder(self, tmp_path: Path) -> None:
         with pytest.raises(RoutingConfigError, match="cannot be read"):
@@ -152,11 +154,11 @@ class TestTheFile:
     @pytest.mark.parametrize("text", ["stripe", "- stripe", "'stripe: {}'", "[]"])
     def test_no_mapping(self, file: Path, text: str) -> None:
         said = refusal(file, text)
-        assert "is no mapping" in said or "the file is a list" in said
+        assert "is not a mapping" in said or "the file is a list" in said
 
     def test_not_utf_8(self, file: Path) -> None:
-        assert "line 8: this is not UTF-8" in refusal(file, ROUTE.encode() + b"\xff\n")
-        assert "line 1: this is not UTF-8" in refusal(file, ROUTE.encode("utf-16"))
+        assert "line 8: not UTF-8" in refusal(file, ROUTE.encode() + b"\xff\n")
+        assert "line 1: not UTF-8" in refusal(file, ROUTE.encode("utf-16"))
 
     def test_control_characters(self, file: Path) -> None:
         assert "not valid YAML" in refusal(file, ROUTE + "\x00")
@@ -173,12 +175,14 @@ class TestTheFile:
 
 
 class TestTheTree:
-    def test_a_name_that_stands_twice(self, file: Path) -> None:
+    def test_a_name_that_is_defined_twice(self, file: Path) -> None:
         said = refusal(file, fields("price_id: price_2\n"))
-        assert "line 8: stripe.default.finance.bot.price_id stands twice, first in line 6" in said
+        assert (
+            "line 8: stripe.default.finance.bot.price_id is defined twice, first in line 6" in said
+        )
         said = refusal(file, ROUTE + ROUTE)
-        assert "line 8: stripe stands twice, first in line 1" in said
-        assert "stands twice" in refusal(file, ROUTE + '"stripe": {}\n')
+        assert "line 8: stripe is defined twice, first in line 1" in said
+        assert "is defined twice" in refusal(file, ROUTE + '"stripe": {}\n')
 
     @pytest.mark.parametrize(
         ("text", "words"),
@@ -189,7 +193,7 @@ class TestTheTree:
             ("stripe:\n  default:\n    fin: {}\n", "line 3: stripe.default.fin is empty"),
             ("stripe:\n  default:\n    fin:\n      bot: {}\n", "line 4: stripe.default.fin.bot is"),
             ("stripe:\n  default:\n    fin:\n      bot: null\n", "line 4: stripe.default.fin.bot"),
-            ("stripe: x\n", "line 1: stripe is a text where a mapping belongs"),
+            ("stripe: x\n", "line 1: stripe is a text, not a mapping"),
             (
                 "stripe:\n  default:\n    fin:\n      bot: prod_1\n",
                 "line 4: stripe.default.fin.bot",
@@ -212,12 +216,12 @@ class TestTheTree:
     def test_names_that_yaml_does_not_read_as_text(self, file: Path, name: str) -> None:
         said = refusal(file, ROUTE.replace("finance", name))
         assert f"line 3: stripe.default has '{name}', which YAML reads as " in said
-        assert "put quotes around it" in said
+        assert "Put quotes around it" in said
         assert ", line 3" in refusal(file, ROUTE.replace("finance", "~"))
 
     @pytest.mark.parametrize("name", ["? {a: b}\n: c\n", "? [a]\n: c\n", "[a, b]: c\n"])
     def test_names_that_are_no_scalar(self, file: Path, name: str) -> None:
-        assert "line 1: the file has a name that is no text" in refusal(file, name)
+        assert "line 1: the file has a name that is not a text" in refusal(file, name)
 
     @pytest.mark.parametrize(
         "text",
@@ -255,7 +259,7 @@ class TestTheTree:
 
     def test_what_is_nested_without_end(self, file: Path) -> None:
         assert "is nested too deep" in refusal(file, "a: " + "{a: " * 3000)
-        assert "is no text" in refusal(file, "{" * 3000)
+        assert "is not a text" in refusal(file, "{" * 3000)
         assert "is a list" in refusal(file, "[" * 3000)
         said = refusal(file, fields("metadata: {a: {b: {c: d}}}\n"))
         assert "line 8: stripe.default.finance.bot.metadata.a is nested too deep" in said
@@ -270,11 +274,11 @@ class TestTheRoute:
             ("currency: null\n", "line 8: stripe.default.finance.bot.currency is empty"),
             (
                 "currency: ''\n",
-                "line 8: stripe.default.finance.bot.currency is wrong: the currency",
+                "line 8: stripe.default.finance.bot.currency is wrong: The currency",
             ),
             ("currency: euro\n", "line 8: stripe.default.finance.bot.currency is wrong: 'euro'"),
             ("description: 2026\n", "line 8: stripe.default.finance.bot.description has '2026'"),
-            ("description: yes\n", "which YAML reads as a boolean; put quotes around it"),
+            ("description: yes\n", "which YAML reads as a boolean. Put quotes around it."),
             ("description: 1.5\n", "which YAML reads as a number"),
             ("description: 2026-11-23\n", "which YAML reads as a date"),
             ("description: =\n", "which YAML reads as value"),
@@ -285,7 +289,7 @@ class TestTheRoute:
             ),
             (
                 "metadata: text\n",
-                "line 8: stripe.default.finance.bot.metadata is wrong: metadata is",
+                "line 8: stripe.default.finance.bot.metadata is wrong: Metadata must",
             ),
             ("metadata: {sbr_x: a}\n", "line 8: stripe.default.finance.bot.metadata is wrong:"),
             ("\nprise: x\n", "line 9: stripe.default.finance.bot.prise is unknown; the fields are"),
@@ -309,8 +313,8 @@ class TestTheRoute:
     def test_a_long_list_of_problems_is_cut(self, file: Path) -> None:
         bots = "".join(f"      bot{number}: x\n" for number in range(25))
         said = refusal(file, "stripe:\n  default:\n    finance:\n" + bots)
-        assert said.count("is a text where") == 20
-        assert said.endswith("and 5 more")
+        assert said.count("is a text, not a mapping") == 20
+        assert "; and 5 more. " in said
 
     @pytest.mark.parametrize(
         ("text", "line"),
@@ -332,7 +336,7 @@ class TestTheRoute:
         file.write_text(text)
         with pytest.raises(RouteKeyOverrideError) as caught:
             load_routes(file)
-        assert f"routing file {file}, line {line}: " in caught.value.message
+        assert f"Routing file {file}, line {line}: " in caught.value.problem
         assert "live_abc" not in str(caught.value)
         assert caught.value.__cause__ is None
 

@@ -106,7 +106,7 @@ class OutcomeLookup:
                 operation, f"Stripe could not be read: {failed.failure.kind}"
             )
         except StripeUnavailableError as away:
-            return self._still_unknown(operation, away.message)
+            return self._still_unknown(operation, away.problem)
         if outcome is None and not execution_over:
             return self._still_unknown(operation, "nothing is found of it yet")
         if outcome is None:

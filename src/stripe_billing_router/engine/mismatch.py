@@ -66,7 +66,7 @@ class MismatchHandler:
             and operation.action != "refund"
             and bool(reversible(operation.steps, operation.operation_id))
         )
-        what = f"{call.method} answered with {_described(verdict)}"
+        what = f"Stripe answered {call.method} with {_described(verdict)}"
         wrote = any(StripeCall(step.step, step.method).writes for step in operation.steps)
         kept = State.UNKNOWN if wrote else State.FAILED
         marked = replace(
@@ -230,7 +230,8 @@ def _error(
     else:
         done = "its reversal is not complete"
     return AccountMismatchError(
-        f"{what}; {done}. The bot is frozen: find out why before `unfreeze`",
+        f"{what}; {done}, and the bot is frozen",
+        "Find the cause before `unfreeze`.",
         money_moved=moved,
         operation_id=operation.operation_id,
         idempotency_key=operation.idempotency_key,

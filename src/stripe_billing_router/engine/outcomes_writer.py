@@ -137,7 +137,7 @@ class OutcomeWriter:
             state=state,
             steps=with_brief_replies(operation.steps) if is_over else operation.steps,
             error_code=error.code,
-            error_message=error.message,
+            error_message=error.problem,
         )
         now_ms = self._runtime.now_ms()
         row = row_of(timestamp_ms=now_ms, **failure_row(operation, error))

@@ -99,7 +99,7 @@ class Run:
             if not created_something(self.operation) and not has_unknown_send(self.operation):
                 self.operation = replace(self.operation, steps=())  # nothing of it was sent
                 raise
-            problem = Failure(FailureKind.OTHER, refused.message)
+            problem = Failure(FailureKind.OTHER, refused.problem)
         raise NotSettledError(problem)
 
     def replied(self, call: StripeCall, record: StepRecord, reply: Reply, gateway: Gateway) -> None:
