@@ -78,7 +78,7 @@ format: venv  ## let ruff repair what it can
 	$(PY) -m ruff format .
 
 .PHONY: types
-types: venv  ## mypy --strict over everything, basedpyright over src
+types: venv  ## mypy --strict over everything, basedpyright over src and typing_tests
 	$(PY) -m mypy --strict
 	$(PY) -m basedpyright
 
