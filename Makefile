@@ -82,7 +82,7 @@ rooms: venv  ## print the rooms of the package, what imports what, and circles
 	@$(PY) scripts/rooms.py
 
 .PHONY: types
-types: venv  ## mypy --strict over everything, basedpyright over src
+types: venv  ## mypy --strict over everything, basedpyright over src and typing_tests
 	$(PY) -m mypy --strict
 	$(PY) -m basedpyright
 

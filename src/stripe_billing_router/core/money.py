@@ -15,8 +15,7 @@ from decimal import Decimal
 from typing import Final
 
 from ..errors import InvalidAmountError, InvalidCurrencyError
-
-Amount = int | str | Decimal | float
+from .types import Amount
 
 # Stripe takes eight digits in every currency and by every payment method; some cards allow more.
 # The bound is therefore a policy of this package, not a law of Stripe.
