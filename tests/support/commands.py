@@ -9,6 +9,7 @@ of the start itself, and of what is imported when, start a Python.
 from __future__ import annotations
 
 import atexit
+import gc
 import importlib
 import json
 import os
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -27,7 +29,7 @@ PATIENCE_S = 120.0
 TESTS = Path(__file__).resolve().parent.parent
 _NUMBER_BYTES = 8
 _PRELOADED = (
-    "alembic.command", "apprise", "sqlalchemy.dialects.sqlite", "stripe_billing_router.cli.app",
+    "alembic.command", "sqlalchemy.dialects.sqlite", "stripe_billing_router.cli.app",
     "stripe_billing_router.doctor.doctor", "stripe_billing_router.router",
 )  # fmt: skip
 # What typer looks at when it is imported.
@@ -42,13 +44,16 @@ def run_command(
 
 
 class Forking:
-    """One Python, started with `options`, that forks a child for each run of the command."""
+    """One Python that forks a child for each run of the command.
 
-    def __init__(self, *options: str) -> None:
+    It is started with `options`; `variables` are for what packages look at when they are imported.
+    """
+
+    def __init__(self, *options: str, **variables: str) -> None:
         self._ours, theirs = socket.socketpair()
         environment = {
             name: value for name, value in os.environ.items() if name not in _FOR_ITS_IMPORTS
-        }
+        } | variables
         paths = [str(TESTS), *filter(None, [environment.get("PYTHONPATH")])]
         code = f"from support.commands import serve; serve({theirs.fileno()})()"
         with theirs:
@@ -119,9 +124,9 @@ class Forking:
 
 
 @cache
-def forking(*options: str) -> Forking:
-    """Return the one that was started with these options, for as long as the tests run."""
-    started = Forking(*options)
+def forking() -> Forking:
+    """Return one that is there for as long as the tests run."""
+    started = Forking()
     atexit.register(started.close)
     return started
 
@@ -133,6 +138,14 @@ def serve(descriptor: int) -> Callable[[], Any]:
     """Fork a child for each request, and return in the child what it is to do."""
     for name in _PRELOADED:
         importlib.import_module(name)
+    with warnings.catch_warnings():
+        # It loads its plugins at the first address, and they warn of what Python deprecates.
+        warnings.simplefilter("ignore")
+        apprise = importlib.import_module("apprise")
+        apprise.Apprise().add("json://127.0.0.1")
+    # A child that ends looks through all that it could free: what it shares is none of that.
+    gc.collect()
+    gc.freeze()
     requests = socket.socket(fileno=descriptor)
     while True:
         header, streams, _, _ = socket.recv_fds(requests, _NUMBER_BYTES, 3)

@@ -12,6 +12,7 @@ from typing import Any
 from stripe_billing_router import BillingRouter
 from stripe_billing_router.core.operation import LedgerRow, Operation, State
 from stripe_billing_router.testing import RequestRecord, StripeSandbox
+from support.ready_ledger import put_empty_ledger
 
 BOT = "finance:finance_router_bot"
 OTHER_BOT = "support:helper_bot"
@@ -125,6 +126,8 @@ def platform_in(folder: Path, **settings: Any) -> Iterator[Platform]:
     sandbox.add_price("price_finance_monthly", unit_amount=900, recurring=True)
     sandbox.add_price("price_finance_enterprise", unit_amount=9900)
     (folder / "routes.yaml").write_text(ROUTES, encoding="utf-8")
+    if not settings.keys() & {"ledger_url", "ledger_dir"}:
+        put_empty_ledger(folder / "finance_logs" / "stripe_ledger.db")
     router = _router(sandbox, folder, **settings)
     platform = Platform(sandbox, folder, router, settings)
     router.register_alert_sink(
