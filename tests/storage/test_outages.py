@@ -230,8 +230,9 @@ def test_with_nowhere_to_write_nothing_begins_and_a_loss_is_said(
     if folder.exists():
         folder.rename(folder.with_name("kept"))
     folder.write_text("A file where the folder should be.")
-    with pytest.raises(LedgerUnavailableError, match="nothing was sent"):
+    with pytest.raises(LedgerUnavailableError) as caught:
         records.begin(operation("new"))
+    assert caught.value.money_moved == "no"
     given = row()
     with pytest.raises(RecordsLostError) as error:
         records.save(operation(state=State.SUCCEEDED), rows=[given], freezes=[freeze("late:bot")])
@@ -293,7 +294,7 @@ def test_who_may_only_read_sees_what_waits_in_the_files_as_well(
     assert [found.timestamp_ms for found in reader.ledger(newest_first=True, limit=3)] == [4, 3, 2]
     assert [found.timestamp_ms for found in reader.ledger(object_id="pi_2")] == [2]
     assert reader.find(saved.operation_id) == saved
-    with pytest.raises(LedgerUnavailableError, match="cannot be brought back"):
+    with pytest.raises(LedgerUnavailableError):
         reader.operations()
     assert [found.timestamp_ms for found in writer.ledger()] == [1, 2, 3, 4]
     assert reader.operations() == [saved]

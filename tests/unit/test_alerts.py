@@ -231,4 +231,5 @@ def test_a_failed_delivery_is_logged(
 ) -> None:
     with_apprise(monkeypatch, FakeApprise(succeeds=False))
     Alerts([Secret("json://one")]).send("freeze", "critical", "frozen")
-    assert "could not be sent out" in caplog.text
+    assert [record.levelname for record in caplog.records] == ["CRITICAL", "ERROR"]
+    assert "freeze" in caplog.records[1].getMessage()

@@ -361,8 +361,8 @@ def test_any_text_is_routes_or_a_refusal(
 
 
 def test_a_large_file_loads(file: Path, request: pytest.FixtureRequest) -> None:
-    """The pure parser would take half a minute for what libyaml reads in two seconds."""
-    count = 20_000 if "libyaml" in request.node.name else 500
+    """The pure parser takes thirty times as long as libyaml."""
+    count = 5_000 if "libyaml" in request.node.name else 500
     bots = "".join(
         f"      bot{number}:\n        product_id: prod_{number}\n"
         f"        price_id: price_{number}\n        customer_id: cus_{number}\n"
