@@ -14,6 +14,7 @@ from stripe_billing_router.assembly import Parts, Surroundings, assemble
 from stripe_billing_router.core.operation import LedgerRow, Operation, State
 from stripe_billing_router.settings import Settings
 from stripe_billing_router.testing import RequestRecord, StripeSandbox
+from support.ready_ledger import put_empty_ledger
 
 BOT = "finance:finance_router_bot"
 OTHER_BOT = "support:helper_bot"
@@ -140,9 +141,10 @@ def platform_at(sandbox: StripeSandbox, folder: Path, **settings: Any) -> Iterat
     sandbox.add_price("price_finance_monthly", unit_amount=900, recurring=True)
     sandbox.add_price("price_finance_enterprise", unit_amount=9900)
     (folder / "routes.yaml").write_text(ROUTES, encoding="utf-8")
-    parts = _parts(sandbox, folder, **settings)
-    router = BillingRouter(parts)
-    platform = Platform(sandbox, folder, router, parts, settings)
+    if not settings.keys() & {"ledger_url", "ledger_dir"}:
+        put_empty_ledger(folder / "finance_logs" / "stripe_ledger.db")
+    router = _router(sandbox, folder, **settings)
+    platform = Platform(sandbox, folder, router, settings)
     router.register_alert_sink(
         lambda kind, severity, message, context: platform.alerts.append(
             (kind, severity, message, context)
