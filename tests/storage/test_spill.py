@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from stripe_billing_router import BotFrozenError, ConfigurationError, LedgerUnavailableError
+from stripe_billing_router.core.clean_json import to_json
 from stripe_billing_router.core.operation import Operation, State
 from stripe_billing_router.domain.precedence import is_further
 from stripe_billing_router.storage import codec

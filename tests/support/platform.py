@@ -141,10 +141,12 @@ def platform_at(sandbox: StripeSandbox, folder: Path, **settings: Any) -> Iterat
     sandbox.add_price("price_finance_monthly", unit_amount=900, recurring=True)
     sandbox.add_price("price_finance_enterprise", unit_amount=9900)
     (folder / "routes.yaml").write_text(ROUTES, encoding="utf-8")
-    if not settings.keys() & {"ledger_url", "ledger_dir"}:
-        put_empty_ledger(folder / "finance_logs" / "stripe_ledger.db")
-    router = _router(sandbox, folder, **settings)
-    platform = Platform(sandbox, folder, router, settings)
+    ledger = folder / "finance_logs" / "stripe_ledger.db"
+    if not settings.keys() & {"ledger_url", "ledger_dir"} and not ledger.exists():
+        put_empty_ledger(ledger)
+    parts = _parts(sandbox, folder, **settings)
+    router = BillingRouter(parts)
+    platform = Platform(sandbox, folder, router, parts, settings)
     router.register_alert_sink(
         lambda kind, severity, message, context: platform.alerts.append(
             (kind, severity, message, context)

@@ -115,14 +115,14 @@ def test_a_forked_child_can_alert_whatever_its_parents_threads_were_about() -> N
     alerts, name = Alerts(), SlowName("vault")
     name.in_hand, name.goes_on = threading.Event(), threading.Event()
     # Where no condition lasts, none is looked for.
-    alerts.send("database_away", "error", "away", once_key="database")
+    alerts("database_away", "error", "away", once_key="database")
     thread = threading.Thread(target=alerts.over, args=(name,), daemon=True)
     thread.start()
     assert name.in_hand.wait(60), "the thread is not about anything"
     child = os.fork()
     if child == 0:
         signal.alarm(60)  # It ends a child that waits.
-        alerts.send("vault_away", "error", "away", once_key="vault")
+        alerts("vault_away", "error", "away", once_key="vault")
         os._exit(0)
     _, ended = os.waitpid(child, 0)
     name.goes_on.set()
@@ -219,7 +219,7 @@ def test_a_slow_server_holds_an_operation_up_for_a_moment_only(
     module = FakeApprise()
     module.goes_on.clear()
     with_apprise(monkeypatch, module)
-    Alerts([Secret("json://one")]).send("freeze", "critical", "frozen")
+    Alerts([Secret("json://one")])("freeze", "critical", "frozen")
     assert module.sent == []
     module.goes_on.set()
     assert module.is_through.wait(60), "it goes on behind"
@@ -230,6 +230,6 @@ def test_a_failed_delivery_is_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with_apprise(monkeypatch, FakeApprise(succeeds=False))
-    Alerts([Secret("json://one")]).send("freeze", "critical", "frozen")
+    Alerts([Secret("json://one")])("freeze", "critical", "frozen")
     assert [record.levelname for record in caplog.records] == ["CRITICAL", "ERROR"]
     assert "freeze" in caplog.records[1].getMessage()
