@@ -43,28 +43,24 @@ def _columns(operation: Operation, **columns: Any) -> Columns:
     return {"bot_id": operation.bot_id, "destination_account": operation.account, **columns}
 
 
-def result_of(outcome: Outcome, ledger_id: str | None = None) -> Result:
-    """Return what the journal keeps of an outcome: enough to replay its receipt at any time.
-
-    `ledger_id` names the ledger row of the outcome, which holds Stripe's object for both.
-    """
+def result_of(outcome: Outcome) -> Result:
+    """Return what the journal keeps of an outcome: enough to replay its receipt for ever."""
     amount = _major(outcome.amount_minor, outcome.currency)
     return Result(
         body=outcome.reply.body,
         paid=outcome.paid,
         amount=None if amount is None else format(amount, "f"),
         currency=outcome.currency,
-        request_id=outcome.reply.request_id,
-        ledger_id=ledger_id,
+        request_id=outcome.reply.headers.get("request-id"),
     )
 
 
-def outcome_row(operation: Operation, outcome: Outcome) -> Columns:
-    """Return the row of an operation that Stripe accepted."""
+def outcome_row(operation: Operation, outcome: Outcome, result: Result) -> Columns:
+    """Return the row of an operation that Stripe accepted; `result` is what `result_of` says."""
     return _columns(
         operation,
         action_type=outcome.action_type,
-        amount=_major(outcome.amount_minor, outcome.currency),
+        amount=None if result.amount is None else Decimal(result.amount),
         currency=_text(outcome.currency),
         user_email=_text(outcome.user_email or operation.instruction.user_email),
         raw_event_json=outcome.reply.body,

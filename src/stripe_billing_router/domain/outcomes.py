@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..core.calls import Failure, FailureKind, StripeCall, WriteEffect
+from ..core.calls import Failure, FailureKind, WriteEffect, writes
 from ..core.operation import Operation, StepRecord
 
 _EFFECT: Final = {
@@ -49,12 +49,12 @@ def effect_of(failure: Failure, *, earlier_send_unknown: bool) -> WriteEffect:
     return effect
 
 
-def decides(failure: Failure, record: StepRecord, *, writes: bool, created: bool) -> bool:
-    """Return whether a failure decides the step's outcome, so that its flow may continue.
+def decides(failure: Failure, record: StepRecord, *, created: bool) -> bool:
+    """Say whether a failed step decides what became of it, so that its flow may go on.
 
     A read without an answer decides nothing once the operation has created an object.
     """
-    if writes:
+    if writes(record.method):
         earlier = record.unknown_sends > 0
         return effect_of(failure, earlier_send_unknown=earlier) is not WriteEffect.UNKNOWN
     return not (created and may_retry(failure))
@@ -82,5 +82,5 @@ def is_spent(operation: Operation) -> bool:
         or record.failure is None
         or FailureKind(record.failure["kind"]) not in _NOTHING_KEPT
         for record in operation.steps
-        if StripeCall(record.step, record.method).writes
+        if writes(record.method)
     )

@@ -86,10 +86,12 @@ def _reversal_of_success(one: Operation, other: Operation) -> Operation | None:
     Two hosts did not see each other: one reversed what it had created, and Stripe repeated its
     first answer to the other, which accepted it.
     """
-    if one.attempt == other.attempt:
-        for reversal, success in ((one, other), (other, one)):
-            if reversal.state in REVERSED and success.state is State.SUCCEEDED:
-                return reversal
+    if one.attempt != other.attempt:
+        return None
+    if one.state in REVERSED and other.state is State.SUCCEEDED:
+        return one
+    if other.state in REVERSED and one.state is State.SUCCEEDED:
+        return other
     return None
 
 

@@ -69,6 +69,12 @@ def may_send_again(operation: Operation, now_ms: int) -> bool:
     return -CLOCK_SKEW_MS <= now_ms - first_sent_ms <= RESEND_WINDOW_MS
 
 
+def may_resume(operation: Operation, now_ms: int, resume_within_ms: int) -> bool:
+    """Say whether a recovery may send what is left of an operation, or only read what it made."""
+    young = now_ms - operation.created_ms <= resume_within_ms
+    return young and may_send_again(operation, now_ms)
+
+
 def is_too_late(operation: Operation, record: StepRecord, now_ms: int) -> bool:
     """Return whether this process was suspended too long to send a step that it recorded."""
     begun_ms = max(operation.updated_ms, record.first_sent_ms or 0)

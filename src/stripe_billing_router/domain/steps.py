@@ -6,14 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from ..core.calls import CallFailedError, Failure, FailureKind, Reply, StripeCall
+from ..core.calls import CallFailedError, Failure, FailureKind, Reply, writes
 from ..core.clean_json import CleanJson, as_stored
 from ..core.operation import Operation, StepRecord
-
-
-def writes(record: StepRecord) -> bool:
-    """Return whether this step may change Stripe's state."""
-    return StripeCall(record.step, record.method).writes
 
 
 def undecided(operation: Operation) -> list[StepRecord]:
@@ -21,7 +16,7 @@ def undecided(operation: Operation) -> list[StepRecord]:
     return [
         record
         for record in operation.steps
-        if record.reply is None and record.failure is None and writes(record)
+        if record.reply is None and record.failure is None and writes(record.method)
     ]
 
 
@@ -35,7 +30,7 @@ def created_something(operation: Operation) -> bool:
     return any(
         record.reply is not None or (record.failure or {}).get("objects")
         for record in operation.steps
-        if writes(record)
+        if writes(record.method)
     )
 
 
@@ -85,7 +80,7 @@ def without_removal(steps: tuple[StepRecord, ...]) -> tuple[StepRecord, ...]:
     Likewise the last step if it was a read that failed: no step follows it.
     """
     kept = [record for record in steps if not record.step.startswith("remove.")]
-    if kept and kept[-1].failure is not None and not writes(kept[-1]):
+    if kept and kept[-1].failure is not None and not writes(kept[-1].method):
         kept.pop()
     return tuple(kept)
 

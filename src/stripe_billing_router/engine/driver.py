@@ -7,6 +7,7 @@ failure means: `Run` for a bot's call, `LookupSteps`, `ReversalSteps`.
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from ..core.calls import CallFailedError, Failure, Reply, StripeCall
@@ -19,20 +20,24 @@ T = TypeVar("T")
 Answer = Reply | CallFailedError
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A call that is to be sent: its record, and the way to Stripe."""
+
+    record: StepRecord
+    gateway: Gateway
+
+
 class Policy(Protocol):
     """How the steps of one flow are recorded and judged."""
 
     operation: Operation
 
-    def known(self, call: StripeCall) -> Answer | None:
-        """Return a recorded answer, so that nothing is sent; None if there is none."""
+    def prepare(self, call: StripeCall) -> Answer | Prepared:
+        """Return an answer from before, or the record to send by and the way to Stripe.
 
-    def gateway(self) -> Gateway:
-        """Return the way to Stripe."""
-        ...
-
-    def record(self, call: StripeCall) -> StepRecord:
-        """Return the record to send, after committing what must be durable before it."""
+        What has to be durable before the send is durable by then.
+        """
         ...
 
     def replied(self, call: StripeCall, record: StepRecord, reply: Reply, gateway: Gateway) -> None:
@@ -64,14 +69,12 @@ class Driver:
             return returned
 
     def _perform(self, call: StripeCall, policy: Policy) -> Answer:
-        known = policy.known(call)
-        if known is not None:
-            return known
-        gateway = policy.gateway()
-        record = policy.record(call)
-        record, answer = self._sender.send(policy.operation, record, gateway)
+        ready = policy.prepare(call)
+        if not isinstance(ready, Prepared):
+            return ready
+        record, answer = self._sender.send(policy.operation, ready.record, ready.gateway)
         if not isinstance(answer, Reply):
             return policy.failed(call, record, answer)
-        policy.replied(call, record, answer, gateway)
+        policy.replied(call, record, answer, ready.gateway)
         self._events.publish(Replied(call, answer))
         return answer

@@ -21,7 +21,6 @@ class Intake:
 
     def __init__(
         self,
-        *,
         engine: Engine,
         keyring: Keyring,
         cache: CustomerCache,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..core.holder import Holder
 from ..core.operation import Operation
 from ..core.ports import Runtime
 from ..domain import leases, refusals
@@ -20,13 +21,16 @@ class Leases:
         self._records = records
         self._runtime = runtime
         self._lease_ms = int(lease_s * 1000)
+        self._named: tuple[Holder | None, str] = (None, "")  # replaced whole
 
     def renewed(self, operation: Operation) -> Operation:
-        """Return the operation with a fresh lease of this process."""
-        now_ms = self._runtime.now_ms()
+        """Return the operation as held by this process from now on."""
+        now_ms, holder = self._runtime.now_ms(), self._runtime.holder()
+        if holder is not self._named[0]:
+            self._named = holder, str(holder)
         return replace(
             operation,
-            lease_owner=str(self._runtime.holder()),
+            lease_owner=self._named[1],
             lease_until_ms=now_ms + self._lease_ms,
             updated_ms=now_ms,
         )

@@ -16,7 +16,7 @@ from ..domain.ledger_rows import result_of
 from ..domain.objects.table import judged, refresh_call
 from ..domain.operations.table import list_earlier, search_for
 from ..errors import StripeUnavailableError
-from .driver import Driver
+from .driver import Driver, Prepared
 from .mismatch import MismatchHandler
 from .outcomes_writer import OutcomeWriter
 
@@ -35,22 +35,16 @@ class LookupSteps:
         self._gateway = gateway
         self._mismatches = mismatches
 
-    def known(self, call: StripeCall) -> None:
-        """Return nothing: a look-up has no recorded answers."""
-
-    def gateway(self) -> Gateway:
-        """Return the way to Stripe."""
-        return self._gateway
-
-    def record(self, call: StripeCall) -> StepRecord:
-        """Return a record that is not stored."""
-        return StepRecord(
+    def prepare(self, call: StripeCall) -> Prepared:
+        """Return a record that is kept nowhere."""
+        record = StepRecord(
             step=f"{call.step}@{self.operation.version}",
             method=call.method,
             target=call.target,
             params=call.params,
             attempt=self.operation.attempt,
         )
+        return Prepared(record, self._gateway)
 
     def replied(self, call: StripeCall, record: StepRecord, reply: Reply, gateway: Gateway) -> None:
         """Verify the account of the answer."""
@@ -112,7 +106,7 @@ class OutcomeLookup:
                 operation, f"Stripe could not be read: {failed.failure.kind}"
             )
         except StripeUnavailableError as away:
-            return self._still_unknown(operation, away.message)
+            return self._still_unknown(operation, away.problem)
         if outcome is None and not execution_over:
             return self._still_unknown(operation, "nothing is found of it yet")
         if outcome is None:

@@ -66,7 +66,7 @@ class MismatchHandler:
             and operation.action != "refund"
             and bool(reversible(operation.steps, operation.operation_id))
         )
-        what = f"{call.method} answered with {_described(verdict)}"
+        what = f"Stripe answered {call.method} with {_described(verdict)}"
         wrote = any(StripeCall(step.step, step.method).writes for step in operation.steps)
         kept = State.UNKNOWN if wrote else State.FAILED
         marked = replace(
@@ -86,7 +86,7 @@ class MismatchHandler:
                 self.freeze(operation.bot_id, f"account mismatch: {what}")
             finally:
                 try:
-                    self._tell(marked, what, verdict)
+                    self._report(marked, what, verdict)
                 finally:
                     report = self._roll_back(marked, gateway) if reverses else None
         return _error(marked, what, report, read_only=not call.writes)
@@ -182,22 +182,19 @@ class MismatchHandler:
         except Exception:
             log.critical("bot %s could not be frozen", bot_id, exc_info=True)
 
-    def _tell(self, operation: Operation, what: str, verdict: Verdict) -> None:
-        try:
-            self._alert(
-                "critical_discrepancy",
-                "critical",
-                f"{operation.bot_id}: {what}; the bot is frozen",
-                {
-                    "bot_id": operation.bot_id,
-                    "operation_id": operation.operation_id,
-                    "foreign_account": verdict.foreign_account,
-                    "master_account": operation.account,
-                    "where": verdict.where,
-                },
-            )
-        except Exception:
-            log.critical("the alert about %s failed", operation.operation_id, exc_info=True)
+    def _report(self, operation: Operation, what: str, verdict: Verdict) -> None:
+        self._alert(
+            "critical_discrepancy",
+            "critical",
+            f"{operation.bot_id}: {what}; the bot is frozen",
+            {
+                "bot_id": operation.bot_id,
+                "operation_id": operation.operation_id,
+                "foreign_account": verdict.foreign_account,
+                "master_account": operation.account,
+                "where": verdict.where,
+            },
+        )
 
     def _roll_back(self, operation: Operation, gateway: Gateway) -> RollbackReport | None:
         report = None
@@ -233,7 +230,8 @@ def _error(
     else:
         done = "its reversal is not complete"
     return AccountMismatchError(
-        f"{what}; {done}. The bot is frozen: find out why before `unfreeze`",
+        f"{what}; {done}, and the bot is frozen",
+        "Find the cause before `unfreeze`.",
         money_moved=moved,
         operation_id=operation.operation_id,
         idempotency_key=operation.idempotency_key,

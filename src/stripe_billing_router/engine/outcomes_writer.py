@@ -9,14 +9,14 @@ from typing import Protocol
 
 from ..billing_logger import row_of
 from ..core.calls import Failure, FailureKind, WriteEffect
-from ..core.operation import LedgerRow, Operation, State
+from ..core.operation import LedgerRow, Operation, Result, State
 from ..core.ports import Runtime
 from ..core.receipt import Receipt
 from ..domain import refusals
 from ..domain.failures import error_of
 from ..domain.flows import Outcome
 from ..domain.leases import is_same_run
-from ..domain.ledger_rows import Columns, failure_row, outcome_row, result_of
+from ..domain.ledger_rows import failure_row, outcome_row, result_of
 from ..domain.steps import with_brief_replies
 from ..errors import BillingError, KeyAccountMismatchError
 from ..storage.errors import StaleOperationError, StorageError
@@ -44,24 +44,29 @@ class OutcomeWriter:
         """Commit what Stripe accepted; return its receipt, or raise if it had no effect."""
         if outcome.state is State.FAILED:
             raise self.fail(operation, refusals.ended(operation, outcome.reply.body))
-        stored = self.accept(operation, outcome)
+        result = result_of(outcome)
+        stored = self._accept(operation, outcome, result)
         if stored.state in (State.ROLLING_BACK, State.ROLLED_BACK):
             raise refusals.rolled_back(stored)  # by another process, which saw a mismatch
-        result = result_of(outcome)
         return operation.receipt_from(result, body=outcome.reply.whole, replayed=False)
 
     def accept(self, operation: Operation, outcome: Outcome) -> Operation:
         """Commit what Stripe accepted, final or open."""
-        row = self._row(outcome_row(operation, outcome))
+        return self._accept(operation, outcome, result_of(outcome))
+
+    def _accept(self, operation: Operation, outcome: Outcome, result: Result) -> Operation:
+        now_ms = self._runtime.now_ms()
+        row = row_of(timestamp_ms=now_ms, **outcome_row(operation, outcome, result))
         settled = replace(
             operation,
             state=outcome.state,
             steps=with_brief_replies(operation.steps),
-            result=result_of(outcome, row.id),
+            # The row holds Stripe's object for both.
+            result=replace(result, ledger_id=row.id),
             error_code=None,
             error_message=None,
         )
-        return self.save(settled, row)
+        return self._save(settled, row, now_ms)
 
     def fail(self, operation: Operation, error: BillingError) -> BillingError:
         """Commit a definite failure; return the error with the operation's id and key."""
@@ -109,8 +114,11 @@ class OutcomeWriter:
         return replace(operation, version=stored.version)
 
     def save(self, operation: Operation, row: LedgerRow | None) -> Operation:
-        """Commit an operation with its row, and release its lease."""
-        now = replace(operation, lease_owner=None, updated_ms=self._runtime.now_ms())
+        """Commit an operation with its row, and let go of its lease."""
+        return self._save(operation, row, self._runtime.now_ms())
+
+    def _save(self, operation: Operation, row: LedgerRow | None, now_ms: int) -> Operation:
+        now = replace(operation, lease_owner=None, updated_ms=now_ms)
         try:
             return self._records.save(now, rows=(row,) if row else ())
         except StaleOperationError as taken:
@@ -129,9 +137,8 @@ class OutcomeWriter:
             state=state,
             steps=with_brief_replies(operation.steps) if is_over else operation.steps,
             error_code=error.code,
-            error_message=error.message,
+            error_message=error.problem,
         )
-        return self.save(ended, self._row(failure_row(operation, error)))
-
-    def _row(self, columns: Columns) -> LedgerRow:
-        return row_of(timestamp_ms=self._runtime.now_ms(), **columns)
+        now_ms = self._runtime.now_ms()
+        row = row_of(timestamp_ms=now_ms, **failure_row(operation, error))
+        return self._save(ended, row, now_ms)

@@ -9,7 +9,7 @@ from ..core.deadline import within
 from ..core.operation import Operation, State
 from ..core.ports import Alert, Gateway, Runtime
 from ..domain.leases import is_held
-from ..domain.resend import may_send_again
+from ..domain.resend import may_resume
 from ..errors import BillingError, BotFrozenError
 from ..storage.errors import StaleOperationError
 from ..storage.records import Records
@@ -118,9 +118,7 @@ class Recovery:
             self._lookup.refresh(operation)
         elif operation.state is State.ROLLING_BACK:
             self._mismatches.resume(operation, self._verified_gateway(operation.account))
-        elif self._age_ms(operation) > self._resume_within_ms or not may_send_again(
-            operation, self._runtime.now_ms()
-        ):
+        elif not may_resume(operation, self._runtime.now_ms(), self._resume_within_ms):
             self._engine.settle_by_reading(operation)
         else:
             try:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..billing_logger import row_of
-from ..core.calls import CallFailedError, Failure, Reply, StripeCall
+from ..core.calls import CallFailedError, Failure, Reply, StripeCall, writes
 from ..core.operation import Operation, State, StepRecord
 from ..core.ports import Gateway, Runtime
 from ..domain.ledger_rows import refund_rows, reversal_row
@@ -16,7 +16,7 @@ from ..domain.objects.table import reverse, reversible
 from ..domain.objects.tagged import tags_of
 from ..domain.steps import failed, replied, with_step
 from ..storage.records import Records
-from .driver import Driver
+from .driver import Driver, Prepared
 
 log = logging.getLogger(__name__)
 
@@ -105,15 +105,8 @@ class ReversalSteps:
         self._records = records
         self._runtime = runtime
 
-    def known(self, call: StripeCall) -> None:
-        """Return nothing: the current state at Stripe decides."""
-
-    def gateway(self) -> Gateway:
-        """Return the way to Stripe with the key that created the objects."""
-        return self._gateway
-
-    def record(self, call: StripeCall) -> StepRecord:
-        """Return the record of the step; one that writes is journalled before it is sent."""
+    def prepare(self, call: StripeCall) -> Prepared:
+        """Return the record of the step, in the journal before it is sent where it writes."""
         record = StepRecord(
             step=call.step,
             method=call.method,
@@ -122,9 +115,9 @@ class ReversalSteps:
             attempt=self.operation.attempt,
             first_sent_ms=self._runtime.now_ms(),
         )
-        if call.writes:
+        if writes(call.method):
             self.operation = self._records.save(with_step(self.operation, record))
-        return record
+        return Prepared(record, self._gateway)
 
     def replied(self, call: StripeCall, record: StepRecord, reply: Reply, gateway: Gateway) -> None:
         """Keep the answer. Its account is not verified: the mismatch is known."""

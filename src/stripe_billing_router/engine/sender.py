@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..core.calls import CallFailedError, Failure, FailureKind, Reply, StripeCall, WriteEffect
+from ..core.calls import (
+    CallFailedError,
+    Failure,
+    FailureKind,
+    Reply,
+    StripeCall,
+    WriteEffect,
+    writes,
+)
 from ..core.deadline import remaining_s
 from ..core.ids import step_key
 from ..core.operation import Operation, StepRecord
@@ -27,11 +35,11 @@ class Sender:
         Returns the record with the sends that ended unknown counted, and the last outcome.
         """
         call = StripeCall(record.step, record.method, record.params, record.target)
-        writes = call.writes
-        key = step_key_of(operation, record) if writes else None
+        is_write = writes(record.method)
+        key = step_key_of(operation, record) if is_write else None
         sends = 0
         while True:
-            if writes and is_too_late(operation, record, self._runtime.now_ms()):
+            if is_write and is_too_late(operation, record, self._runtime.now_ms()):
                 return record, Failure(FailureKind.OTHER, "this process was held up for too long")
             sends += 1
             try:

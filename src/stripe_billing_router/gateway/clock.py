@@ -32,6 +32,8 @@ class ClockCheckedGateway:
         self._runtime = runtime
         self._alert = alert
         self._distrust = distrust
+        # Perhaps alarmed by the way with the key before this one.
+        self._is_alarmed = True
 
     def send(self, call: StripeCall, *, idempotency_key: str | None) -> Reply:
         """Make one request; see `Gateway.send`.
@@ -59,6 +61,7 @@ class ClockCheckedGateway:
 
     def _tell(self, ahead_s: float) -> None:
         if abs(ahead_s) > ALARMING_SKEW_MS / 1000:
+            self._is_alarmed = True
             self._alert(
                 "clock_skew",
                 "error",
@@ -67,8 +70,8 @@ class ClockCheckedGateway:
                 {"clock_ahead_s": round(ahead_s)},
                 once_key=_SKEW,
             )
-        else:
-            # The gateway of the previous key may have sent the alert.
+        elif self._is_alarmed:
+            self._is_alarmed = False
             self._alert.over(_SKEW)
 
 

@@ -22,17 +22,12 @@ class Outage:
     def __init__(self, alert: Alert, description: str) -> None:
         self._alert = alert
         self._description = description
-        self._present: dict[str, DatabaseUnavailableError] = {}
+        self.present: dict[str, DatabaseUnavailableError] = {}  # holds one error, or nothing
         self._ask_again_s = 0.0
 
-    @property
-    def is_on(self) -> bool:
-        """Return whether the last use of the database failed."""
-        return bool(self._present)
-
     def expect_worth_asking(self) -> None:
-        """Raise the last `DatabaseUnavailableError` while it is too early to try again."""
-        error = self._present.get("error")
+        """Raise the last `DatabaseAwayError` while it is too early to ask again."""
+        error = self.present.get("error")
         if error is not None and time.monotonic() < self._ask_again_s:
             raise DatabaseUnavailableError(str(error)) from None
 
@@ -40,7 +35,7 @@ class Outage:
         """Note a failed use; alert if it is the first."""
         pause_s = min(PAUSE_FACTOR * took_s, LONGEST_PAUSE_S) if took_s > QUICK_S else 0.0
         self._ask_again_s = time.monotonic() + pause_s
-        if self._present.setdefault("error", error) is error:
+        if self.present.setdefault("error", error) is error:
             self._alert(
                 "database_away",
                 "critical",
@@ -49,8 +44,8 @@ class Outage:
             )
 
     def ends(self) -> None:
-        """Note a successful use; alert if it ends an outage."""
-        if self._present and self._present.pop("error", None) is not None:
+        """Note a successful use; say so if it was away."""
+        if self.present and self.present.pop("error", None) is not None:
             self._alert(
                 "database_back",
                 "info",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from os import urandom
 from pathlib import Path
 from typing import Literal
 
@@ -24,7 +25,7 @@ from .journal import Journal
 from .ledger import Ledger, LedgerFilter, check_row
 from .ledger_reader import read_ledger
 from .replay import ReplayReport
-from .storage import Storage, new_write_id, unavailable
+from .storage import Storage, unavailable
 
 RefuseIf = Callable[[Operation], bool]
 
@@ -58,8 +59,8 @@ class Records:
 
     @property
     def degraded(self) -> bool:
-        """Whether the database is unavailable: it may know a key that looks new."""
-        return self._storage.outage.is_on
+        """Whether the database is away: a key that looks new may be known to it."""
+        return bool(self._storage.outage.present)
 
     def is_spooled(self, operation_id: str) -> bool:
         """Return whether this operation is in the spool.
@@ -106,7 +107,7 @@ class Records:
                 buys the same; nothing was written.
             LedgerUnavailableError: there is nowhere to write.
         """
-        write_id = new_write_id()
+        write_id = urandom(8).hex()  # names this commit
 
         def work(connection: Connection) -> tuple[Operation | None, Sequence[Freeze]]:
             # Insert first: for a new key, the usual case, nothing else needs to be read.
@@ -126,7 +127,7 @@ class Records:
             return self._begin_in_spool(operation, refuse_if, away)
         except DatabaseRefusedError as refused:
             raise unavailable(str(refused)) from None
-        if existing is None:
+        if existing is None and self._watch.cache.last != active:
             self._watch.remember(active)
         return existing
 
@@ -149,7 +150,7 @@ class Records:
             RecordsLostError: neither the database nor the spool took it.
         """
         wanted = replace(operation, version=operation.version + 1)
-        write_id = new_write_id()
+        write_id = urandom(8).hex()  # names this commit
 
         def work(connection: Connection) -> None:
             if check_freeze:
@@ -166,9 +167,11 @@ class Records:
                 self._watch.expect_not_known_frozen(operation.bot_id)
             self._storage.spool.save(wanted, expected=operation.version, rows=rows, freezes=freezes)
 
-        self._watch.hold(freezes)
+        if freezes:
+            self._watch.hold(freezes)
         self._storage.write(work, spill, operation=wanted, rows=rows)
-        self._watch.recorded(freezes)
+        if freezes:
+            self._watch.recorded(freezes)
         return wanted
 
     def operations(

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ..core.forks import renew_after_fork
 from ..core.operation import Freeze, LedgerRow, Operation, State
 from ..errors import ConfigurationError
 from . import codec
@@ -52,16 +53,23 @@ class Spool:
         self.folder = folder.absolute()
         self.ledger = JsonLines(self.folder / "stripe_ledger.jsonl")
         self.journal = JsonLines(self.folder / "journal.jsonl")
+        self._paths = (self.journal.path, self.ledger.path)
         self._lock_path = self.folder / "spool.lock"
+        renew_after_fork(self)
         self._lock_wait_s = lock_wait_s
         self._forget()
 
     def is_empty(self) -> bool:
-        """Return whether the spool is certainly empty; costs two file status calls."""
-        try:
-            return self.journal.size() == 0 and self.ledger.size() == 0
-        except OSError:
-            return False
+        """Tell whether surely nothing waits; costs two looks at the file system."""
+        for path in self._paths:
+            try:
+                if path.stat().st_size:
+                    return False
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return False
+        return True
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -172,8 +180,11 @@ class Spool:
 
     # --- inside -----------------------------------------------------------------------------------
 
+    def after_fork(self) -> None:
+        """Forget what a fork may have caught partially read."""
+        self._forget()
+
     def _forget(self) -> None:
-        self._pid = os.getpid()
         self._generation = -1
         self._read_up_to = 0
         self._operations: dict[str, Operation] = {}
@@ -196,9 +207,7 @@ class Spool:
     def _catch_up(self, descriptor: int) -> None:
         """Read what any process has added to the journal since the last time."""
         generation = int(os.pread(descriptor, 20, 0) or b"0")
-        is_other_process = self._pid != os.getpid()  # A fork may have interrupted this.
-        is_behind = generation != self._generation or self.journal.size() < self._read_up_to
-        if is_other_process or is_behind:
+        if generation != self._generation or self.journal.size() < self._read_up_to:
             self._forget()
             self._generation = generation
         for line in self.journal.read(self._read_up_to):

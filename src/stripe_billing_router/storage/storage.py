@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from os import urandom
 from pathlib import Path
 from typing import TypeVar
 
@@ -41,18 +41,23 @@ class Storage:
         Raises:
             DatabaseUnavailableError, DatabaseRefusedError: see `Database.run`.
         """
-        self.outage.expect_worth_asking()
-
-        def drained_first() -> T:
+        outage = self.outage
+        if outage.present:
+            outage.expect_worth_asking()
+        started_s = time.monotonic()
+        try:
             if not self.spool.is_empty():
-                try:
-                    self._replay_and_report()
-                except DatabaseUnavailableError:
-                    if write:
-                        raise
-            return self.database.run(work, write=write)
-
-        return self._watched(drained_first)
+                self._replay_first(write=write)
+            result = self.database.run(work, write=write)
+        except DatabaseUnavailableError as error:
+            outage.begins(error, took_s=time.monotonic() - started_s)
+            raise
+        except Exception:
+            outage.ends()
+            raise
+        if outage.present:
+            outage.ends()
+        return result
 
     def read(self, work: Work[T], *, only_if_drained: bool = True) -> T:
         """Run `work` on the database or say why that is not possible.
@@ -116,25 +121,24 @@ class Storage:
         """
         if self.spool.is_empty():
             return ReplayReport()
+        started_s = time.monotonic()
         try:
-            return self._watched(self._replay_and_report)
+            report = self._replay_and_report()
         except DatabaseUnavailableError as error:
+            self.outage.begins(error, took_s=time.monotonic() - started_s)
             raise unavailable(str(error)) from None
+        self.outage.ends()
+        return report
 
     # --- inside -----------------------------------------------------------------------------------
 
-    def _watched(self, work: Callable[[], T]) -> T:
-        started_s = time.monotonic()
+    def _replay_first(self, *, write: bool) -> None:
+        """Replay the spool; reading goes on without that, for it looks into both."""
         try:
-            result = work()
-        except DatabaseUnavailableError as error:
-            self.outage.begins(error, took_s=time.monotonic() - started_s)
-            raise
-        except Exception:
-            self.outage.ends()
-            raise
-        self.outage.ends()
-        return result
+            self._replay_and_report()
+        except DatabaseUnavailableError:
+            if write:
+                raise
 
     def _replay_and_report(self) -> ReplayReport:
         try:
@@ -171,7 +175,7 @@ class Storage:
 
 def new_write_id() -> str:
     """Name one commit."""
-    return os.urandom(8).hex()
+    return urandom(8).hex()
 
 
 def unavailable(reason: str) -> LedgerUnavailableError:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def stripe_sandbox_settings() -> dict[str, Any]:
-    """Settings for the router of `stripe_sandbox`; override it in a conftest to add your own.
+    """Give settings for the router of `stripe_sandbox`; override it in a conftest to add your own.
 
     Its values override the fixture's own settings, such as `routing_config`.
     """

@@ -38,7 +38,10 @@ def intent_to_charge(
 ) -> Intent:
     """Build the intent of a charge by amount, or by price when no amount is given."""
     if amount is not None and price_id is not None:
-        raise InputError("give amount or price_id, not both: one charge takes one payment")
+        raise InputError(
+            "The charge names an amount and a price_id",
+            "Pass one of them: a charge is one payment.",
+        )
     route = found.route
     named = None if currency is None else normalize_currency(currency)
     asked = {
@@ -62,7 +65,9 @@ def intent_to_charge(
         price_id=None if by_amount else asked["price"] or route.price_id,
         customer_id=asked["customer"] or route.customer_id,
         payment_method_id=method,
-        description=check_text("description", description, MAX_DESCRIPTION) or route.description,
+        description=route.description
+        if description is None
+        else check_text("description", description, MAX_DESCRIPTION),
         user_email=route.user_email,
         # With both known, reading the customer would add nothing.
         customer_known=bool(method and route.user_email),
@@ -74,8 +79,8 @@ def intent_to_charge(
 def charge_by_amount(instruction: Instruction, tags: Tags) -> Flow:
     """Create one PaymentIntent, confirmed off-session where a payment method is known.
 
-    Stripe: PaymentIntents, `off_session` and `error_on_requires_action`: a payment that needs the
-    customer's presence fails instead of waiting for an absent customer.
+    Stripe: PaymentIntents, `off_session` and `error_on_requires_action`: whatever needs the
+    customer's presence fails instead of waiting for a customer who is not there.
     """
     email, method = instruction.user_email, instruction.payment_method_id
     if not instruction.customer_known:
@@ -84,7 +89,8 @@ def charge_by_amount(instruction: Instruction, tags: Tags) -> Flow:
         ).body
         if customer.get("deleted"):
             raise InputError(
-                f"customer {instruction.customer_id} was deleted at Stripe; mend the route"
+                f"Customer {instruction.customer_id} was deleted at Stripe",
+                "Correct customer_id in the route, or pass another.",
             )
         email = email or customer.get("email")
         method = method or default_payment_method(customer)
@@ -190,12 +196,13 @@ def _currency_of(price_id: str) -> Generator[StripeCall, Reply, str | None]:
 def _refuse_excess(instruction: Instruction, finalized: Mapping[str, Any]) -> None:
     due, total = finalized.get("amount_due"), finalized.get("total")
     bounds = [bound for bound in (instruction.permitted_minor, total) if isinstance(bound, int)]
-    # With a bound, an invoice without an amount due is not paid either.
+    # Where there is a bound, an invoice that does not say what is due is not paid either.
     if bounds and (not isinstance(due, int) or due > min(bounds)):
         raise LimitExceededError(
-            f"invoice {finalized.get('id')} for {instruction.price_id} is due {due} minor units "
-            f"of {finalized.get('currency')}, and {min(bounds)} were permitted; it was voided. "
-            "Look at the customer's balance and taxes at Stripe",
+            f"The amount due of invoice {finalized.get('id')} for {instruction.price_id} is {due} "
+            f"minor units of {finalized.get('currency')}, above the {min(bounds)} permitted, so it "
+            "was voided",
+            "Check the customer's balance and taxes at Stripe.",
             objects={"invoice": finalized.get("id")},
         )
 

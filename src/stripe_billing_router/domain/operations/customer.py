@@ -28,7 +28,10 @@ def intent_to_create_customer(
 ) -> Intent:
     """Build the intent of a new customer."""
     if customer_info is None:
-        raise InputError("create_customer needs customer_info, such as {'email': …}")
+        raise InputError(
+            "create_customer was called without customer_info",
+            "Pass what is known of the customer, such as {'email': …}.",
+        )
     extra = check_params("create_customer", customer_info)
     metadata = split_metadata(extra, {})
     instruction = Instruction(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core.identifiers import refuse_secrets
-from ...core.ids import fingerprint
+from ...core.ids import fingerprints
 from ...core.money import decimal_amount
 from ...core.operation import Instruction
 
@@ -38,8 +38,11 @@ def intent_of(
     `asked` is the request as the caller made it; `bought` replaces facts of the instruction in the
     fingerprint, where those do not say what is bought.
     """
-    for name in ("description", "metadata", "params"):
-        refuse_secrets(name, getattr(instruction, name))
+    refuse_secrets(
+        description=instruction.description,
+        metadata=instruction.metadata,
+        params=instruction.params,
+    )
     facts: dict[str, Any] = {
         "kind": instruction.kind,
         "amount_minor": instruction.amount_minor,
@@ -52,7 +55,7 @@ def intent_of(
         **(bought or {}),
     }
     request = {"kind": instruction.kind, "overrides": dict(overrides or {}), "asked": dict(asked)}
-    return Intent(instruction, fingerprint(facts), fingerprint(request))
+    return Intent(instruction, *fingerprints(facts, request))
 
 
 def written(amount: Any) -> str:

@@ -88,13 +88,14 @@ def refund_payment(instruction: Instruction, tags: Tags) -> Flow:
 
 def _amount_minor(instruction: Instruction, payment: Payment) -> int | None:
     if instruction.amount is None:
-        return payment.left_minor or None  # nothing left: let Stripe refuse it
+        return payment.left_minor or None  # nothing left: Stripe says why best
     amount_minor = to_minor(instruction.amount, payment.currency)
     if payment.left_minor is not None and amount_minor > payment.left_minor:
         left = to_major(payment.left_minor, payment.currency)
         raise InvalidAmountError(
-            f"cannot refund {instruction.amount} {payment.currency} of {instruction.payment_id}: "
-            f"{left} {payment.currency} is left of it"
+            f"A refund of {instruction.amount} {payment.currency} exceeds the {left} "
+            f"{payment.currency} left of {instruction.payment_id}",
+            "Refund at most what is left, or leave the amount out to refund all of it.",
         )
     return amount_minor
 
@@ -110,13 +111,15 @@ def find_payment(payment_id: str) -> Generator[StripeCall, Reply, Payment]:
     payments = yield from payments_of(payment_id)
     if not payments:
         raise InputError(
-            f"invoice {payment_id} has no payment that could be refunded: it is unpaid, came to "
-            "nothing, or was paid from a balance; issue a credit note at Stripe instead"
+            f"Invoice {payment_id} has no payment that could be refunded: it is unpaid, its total "
+            "was zero, or it was paid from a balance",
+            "Issue a credit note at Stripe instead.",
         )
     if len(payments) > 1:
         ids = ", ".join(str(payment_of(item)[1]) for item in payments)
         raise InputError(
-            f"invoice {payment_id} was paid by several payments; refund each by its id: {ids}"
+            f"Invoice {payment_id} was paid by several payments",
+            f"Refund each by its id: {ids}.",
         )
     kind, target = payment_of(payments[0])
     if kind == "payment_intent" and target:
@@ -124,8 +127,8 @@ def find_payment(payment_id: str) -> Generator[StripeCall, Reply, Payment]:
     if kind == "charge" and target:
         return (yield from _charge(target))
     raise InputError(
-        f"invoice {payment_id} was paid by a {kind}, which Stripe cannot refund; return the money "
-        "the way it came"
+        f"Invoice {payment_id} was paid by a {kind}, which Stripe cannot refund",
+        "Return the money the way it was paid.",
     )
 
 
