@@ -108,7 +108,7 @@ def _without_effect(failure: Failure, action: str, facts: dict[str, Any]) -> Bil
 
 def _cause(failure: Failure) -> str:
     if failure.kind is FailureKind.OTHER and failure.message and not failure.stripe_code:
-        return failure.message.removesuffix(".")  # in words of ours
+        return failure.message.removesuffix(".")  # our own words
     return f"{_SEEN[failure.kind]}{_reason(failure)}"
 
 

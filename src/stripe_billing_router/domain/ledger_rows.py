@@ -44,7 +44,7 @@ def _columns(operation: Operation, **columns: Any) -> Columns:
 
 
 def result_of(outcome: Outcome) -> Result:
-    """Return what the journal keeps of an outcome: enough to replay its receipt for ever."""
+    """Return what the journal keeps of an outcome: enough to replay its receipt at any time."""
     amount = _major(outcome.amount_minor, outcome.currency)
     return Result(
         body=outcome.reply.body,
@@ -56,7 +56,7 @@ def result_of(outcome: Outcome) -> Result:
 
 
 def outcome_row(operation: Operation, outcome: Outcome, result: Result) -> Columns:
-    """Return the row of an operation that Stripe accepted; `result` is what `result_of` says."""
+    """Return the row of an operation that Stripe accepted; `result` comes from `result_of`."""
     return _columns(
         operation,
         action_type=outcome.action_type,

@@ -50,7 +50,7 @@ def effect_of(failure: Failure, *, earlier_send_unknown: bool) -> WriteEffect:
 
 
 def decides(failure: Failure, record: StepRecord, *, created: bool) -> bool:
-    """Say whether a failed step decides what became of it, so that its flow may go on.
+    """Return whether a failure decides the step's outcome, so that its flow may continue.
 
     A read without an answer decides nothing once the operation has created an object.
     """

@@ -200,14 +200,14 @@ def split_metadata(params: dict[str, Any], base: Mapping[str, str]) -> dict[str,
 
 
 def merge_metadata(base: Mapping[str, str], given: Any) -> dict[str, str]:
-    """Return a call's metadata merged over the route's; the bound on pairs holds for both."""
+    """Return a call's metadata merged over the route's; the limit on pairs counts both."""
     if given is None:
-        return dict(base)  # looked through where the route was registered
+        return dict(base)  # checked when the route was registered
     return check_metadata({**base, **check_metadata(given)})
 
 
 def check_text(name: str, value: Any, max_length: int) -> str | None:
-    """Return a text argument, or raise `InputError` for what is not a text or too long."""
+    """Return a text argument, or raise `InputError` when it is not text or too long for Stripe."""
     if value is None:
         return None
     if not isinstance(value, str) or not value.strip() or len(value) > max_length:

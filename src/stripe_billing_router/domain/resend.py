@@ -70,7 +70,7 @@ def may_send_again(operation: Operation, now_ms: int) -> bool:
 
 
 def may_resume(operation: Operation, now_ms: int, resume_within_ms: int) -> bool:
-    """Say whether a recovery may send what is left of an operation, or only read what it made."""
+    """Return whether recovery may resume an operation, or only look its outcome up."""
     young = now_ms - operation.created_ms <= resume_within_ms
     return young and may_send_again(operation, now_ms)
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 _ACCOUNT: Final = re.compile(r"acct_[A-Za-z0-9_]+", re.ASCII)
 ACCOUNT_HEADER: Final = "stripe-account"
-# Where a Stripe object may name an account: in a field, or in a field of a field.
+# The fields of a Stripe object that may name an account: its own, and nested ones.
 _DIRECT: Final = ("on_behalf_of", "account")
 _NESTED: Final = (("transfer_data", "destination"), ("issuer", "account"))
 
@@ -51,7 +51,7 @@ def verify(body: Mapping[str, Any], headers: Mapping[str, str], master_account: 
     while waiting:
         path, item = waiting.pop()
         if isinstance(item, Mapping):
-            # Metadata is free text of the account's users and names no account.
+            # Metadata is free text and names no account.
             inner = [
                 (f"{path}{key}.", value)
                 for key, value in item.items()
@@ -79,7 +79,7 @@ def verify(body: Mapping[str, Any], headers: Mapping[str, str], master_account: 
 
 
 def _named_accounts(path: str, item: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Return each account that one Stripe object names, and where."""
+    """Return each account that one Stripe object names, with the field."""
     named = [(path + name, item[name]) for name in _DIRECT if item.get(name) is not None]
     for name, key in _NESTED:
         holder = item.get(name)
@@ -89,7 +89,7 @@ def _named_accounts(path: str, item: Mapping[str, Any]) -> list[tuple[str, Any]]
     issuer = settings.get("issuer") if isinstance(settings, Mapping) else None
     if isinstance(issuer, Mapping) and issuer.get("account") is not None:
         named.append((f"{path}invoice_settings.issuer.account", issuer["account"]))
-    # An account that is expanded is known by its id.
+    # An expanded account has an id.
     return [
         (where, value.get("id") if isinstance(value, Mapping) else value) for where, value in named
     ]

@@ -22,7 +22,7 @@ Answer = Reply | CallFailedError
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A call that is to be sent: its record, and the way to Stripe."""
+    """A call to send: its record, and the way to Stripe."""
 
     record: StepRecord
     gateway: Gateway
@@ -34,9 +34,9 @@ class Policy(Protocol):
     operation: Operation
 
     def prepare(self, call: StripeCall) -> Answer | Prepared:
-        """Return an answer from before, or the record to send by and the way to Stripe.
+        """Return a recorded answer, or the record to send and the way to Stripe.
 
-        What has to be durable before the send is durable by then.
+        Commits everything that must be durable before the send.
         """
         ...
 

@@ -24,7 +24,7 @@ class Leases:
         self._named: tuple[Holder | None, str] = (None, "")  # replaced whole
 
     def renewed(self, operation: Operation) -> Operation:
-        """Return the operation as held by this process from now on."""
+        """Return the operation with a fresh lease of this process."""
         now_ms, holder = self._runtime.now_ms(), self._runtime.holder()
         if holder is not self._named[0]:
             self._named = holder, str(holder)

@@ -36,7 +36,7 @@ class LookupSteps:
         self._mismatches = mismatches
 
     def prepare(self, call: StripeCall) -> Prepared:
-        """Return a record that is kept nowhere."""
+        """Return a record that is not stored."""
         record = StepRecord(
             step=f"{call.step}@{self.operation.version}",
             method=call.method,

@@ -61,7 +61,7 @@ class OutcomeWriter:
             operation,
             state=outcome.state,
             steps=with_brief_replies(operation.steps),
-            # The row holds Stripe's object for both.
+            # The row holds Stripe's object for both tables.
             result=replace(result, ledger_id=row.id),
             error_code=None,
             error_message=None,
@@ -114,7 +114,7 @@ class OutcomeWriter:
         return replace(operation, version=stored.version)
 
     def save(self, operation: Operation, row: LedgerRow | None) -> Operation:
-        """Commit an operation with its row, and let go of its lease."""
+        """Commit an operation with its row, and release its lease."""
         return self._save(operation, row, self._runtime.now_ms())
 
     def _save(self, operation: Operation, row: LedgerRow | None, now_ms: int) -> Operation:

@@ -106,7 +106,7 @@ class ReversalSteps:
         self._runtime = runtime
 
     def prepare(self, call: StripeCall) -> Prepared:
-        """Return the record of the step, in the journal before it is sent where it writes."""
+        """Return the record of the step; one that writes is journalled before it is sent."""
         record = StepRecord(
             step=call.step,
             method=call.method,

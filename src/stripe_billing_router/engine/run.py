@@ -72,9 +72,9 @@ class Run:
         return call
 
     def prepare(self, call: StripeCall) -> Answer | Prepared:
-        """Return the recorded answer to the call in hand, or its record, ready to be sent.
+        """Return the recorded answer to the current call, or its record, ready to send.
 
-        A step that writes is in the journal by then. Raises where there is no way to Stripe.
+        A step that writes is in the journal by then. Raises if there is no way to Stripe.
         """
         is_committed = self._position < len(self.operation.steps)
         record = self._intend(call)
@@ -92,7 +92,7 @@ class Run:
         return Prepared(self.operation.steps[self._position], gateway)
 
     def _gateway(self) -> Gateway:
-        """Return the way to Stripe; where there is none, what was begun stays unknown."""
+        """Return the way to Stripe; without one, an operation that sent a step stays unknown."""
         try:
             return self._verified_gateway(self.operation.account)
         except BillingError as refused:
@@ -103,7 +103,7 @@ class Run:
         raise NotSettledError(problem)
 
     def replied(self, call: StripeCall, record: StepRecord, reply: Reply, gateway: Gateway) -> None:
-        """Note an answer; raise where it is not the master account's."""
+        """Note an answer; raise if it is not the master account's."""
         self._note(replace(record, reply=reply.body))
         self._mismatches.check(self.operation, call, reply, gateway)
         self._position += 1

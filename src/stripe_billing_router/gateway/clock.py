@@ -32,7 +32,7 @@ class ClockCheckedGateway:
         self._runtime = runtime
         self._alert = alert
         self._distrust = distrust
-        # Perhaps alarmed by the way with the key before this one.
+        # The gateway of the previous key may have sent the alert.
         self._is_alarmed = True
 
     def send(self, call: StripeCall, *, idempotency_key: str | None) -> Reply:

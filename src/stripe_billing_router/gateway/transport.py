@@ -111,7 +111,7 @@ class PooledTransport(stripe.HTTPClient):
         self._connect_timeout_s = connect_timeout_s
         self._read_timeout_s = read_timeout_s
         self._call_timeout_s = call_timeout_s
-        # Pools by origin: replaced whole, never cleared, so that no lock is needed that a fork
+        # Pools by origin: replaced whole, never cleared, so that no lock is needed, which a fork
         # could copy in its locked state.
         self._pools: dict[str, urllib3.HTTPConnectionPool] = {}
         renew_after_fork(self)
@@ -151,7 +151,7 @@ class PooledTransport(stripe.HTTPClient):
     ) -> tuple[bytes, int, Mapping[str, str]]:
         for value in headers.values():
             if not _HEADER_VALUE.fullmatch(value):
-                # http.client would refuse it too, in a sentence that quotes the value.
+                # http.client would refuse it too, with a message that quotes the value.
                 raise _NotConnectedError("a header holds a character that HTTP does not allow")
         address = urlsplit(url)
         target = f"{address.path}?{address.query}" if address.query else address.path

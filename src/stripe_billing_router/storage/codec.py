@@ -24,18 +24,18 @@ FORMAT: Final = 1
 
 
 class _Fields:
-    """The fields of one kind of record, read at once."""
+    """The fields of one kind of record, read together."""
 
     def __init__(self, kind: type, *left_out: str) -> None:
         self.names = tuple(one.name for one in fields(kind) if one.name not in left_out)
         self._read = attrgetter(*self.names)
 
     def of(self, record: object) -> dict[str, Any]:
-        """Return the fields of a record by their names."""
+        """Return the fields of a record by name."""
         return dict(zip(self.names, self._read(record), strict=True))
 
     def known(self, values: Mapping[Any, Any]) -> dict[str, Any]:
-        """Return those of a stored record, without what only a newer package knows."""
+        """Return those of a stored record, without fields that only a newer package knows."""
         return {name: values[name] for name in self.names if name in values}
 
 
@@ -69,7 +69,7 @@ def operation_from_columns(columns: Mapping[Any, Any]) -> Operation:
 
 
 def operation_values(operation: Operation, *, whole: bool = False) -> dict[str, Any]:
-    """Return `operation` as one JSON object; `whole` with what the ledger holds for it."""
+    """Return `operation` as one JSON object; if `whole`, with the object in its ledger row."""
     values = _SCALARS.of(operation)
     values["state"] = str(operation.state)
     values["plan"] = _PLAN.of(operation.instruction)
@@ -118,7 +118,7 @@ def _step(values: Mapping[str, Any]) -> StepRecord:
 
 
 def freeze_values(freeze: Freeze) -> dict[str, Any]:
-    """Return `freeze` as columns, which are its JSON object as well."""
+    """Return `freeze` as columns, which are also its JSON object."""
     return _FREEZE.of(freeze)
 
 

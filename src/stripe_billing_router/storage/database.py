@@ -72,7 +72,7 @@ class Database:
         renew_after_fork(self)
 
     def after_fork(self) -> None:
-        """Leave the parent its connections; the next use opens new ones."""
+        """Leave the connections to the parent; the next use opens new ones."""
         _of_the_parent.append((self._engine, self._finalizer))
         self._finalizer.detach()
         self._is_copied = True

@@ -55,7 +55,7 @@ class FreezeWatch:
         _expect_none_covers((*known, *self._spool.freezes()), bot_id)
 
     def hold(self, freezes: Iterable[Freeze]) -> None:
-        """Let `freezes` hold in this process, before anything durable has taken them."""
+        """Apply `freezes` in this process, before they are durable."""
         self.cache.hold(freezes)
 
     def recorded(self, freezes: Sequence[Freeze]) -> None:
@@ -68,14 +68,14 @@ class FreezeWatch:
             self._tell(error)
 
     def remember(self, active: Sequence[Freeze]) -> None:
-        """Note what the database says that holds, for the time when it is unavailable."""
+        """Remember the database's active freezes, for when it is unavailable."""
         try:
             self.cache.store(active)
         except OSError as error:
             self._tell(error)
 
     def lifted(self, pattern: str, active: Sequence[Freeze]) -> None:
-        """Note that a pattern was lifted, and what still holds."""
+        """Note that a pattern was lifted, and which freezes are still active."""
         self.cache.lift(pattern)
         self.remember(active)
 
@@ -101,19 +101,19 @@ def _expect_none_covers(freezes: Iterable[Freeze], bot_id: str) -> None:
 
 
 class FreezeCache:
-    """`freezes.json` beside the spill holds what the database last said; replaced on a change.
+    """`freezes.json` beside the spool has the freezes last read from the database.
 
-    Freezes that nothing durable took (`hold`) hold in this process at least.
+    Freezes that could not be stored (`hold`) apply at least in this process.
     """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder.absolute() / "freezes.json"
         self.last: tuple[Freeze, ...] | None = None
-        # Threads add and take away one by one: none can undo what another has just done.
+        # Threads add and remove one by one: none can undo what another has just done.
         self.held: dict[Freeze, None] = {}
 
     def known(self) -> frozenset[Freeze]:
-        """Return the freezes that hold as far as is known here.
+        """Return the freezes known to this host.
 
         Raises:
             OSError, ValueError: the file is there and cannot be read.
@@ -126,10 +126,10 @@ class FreezeCache:
         return known | frozenset(map(codec.freeze_from_values, stored))
 
     def store(self, active: Iterable[Freeze]) -> None:
-        """Remember what holds now; touches the disk only on a change.
+        """Remember the active freezes; writes the file only on a change.
 
         Raises:
-            OSError: it could not be written; this process remembers it all the same.
+            OSError: it could not be written; this process still remembers them.
         """
         freezes = tuple(active)
         if self.last is not None and set(freezes) == set(self.last):
@@ -139,17 +139,17 @@ class FreezeCache:
             self._replace_file(freezes)
 
     def hold(self, freezes: Iterable[Freeze]) -> None:
-        """Let `freezes` hold in this process, before anything durable has taken them."""
+        """Apply `freezes` in this process, before they are durable."""
         for freeze in freezes:
             self.held[freeze] = None
 
     def recorded(self, freezes: Iterable[Freeze]) -> None:
-        """Remember freezes that are durable now; see `store`."""
+        """Remember freezes that are now durable; see `store`."""
         self.store(self.known() | frozenset(freezes))
         self._release(freezes)
 
     def lift(self, pattern: str) -> None:
-        """Let go of what this process alone held."""
+        """Drop the freezes of this pattern that only this process held."""
         canonical = spellings(pattern)[0]
         self._release(one for one in self.held if spellings(one.pattern)[0] == canonical)
 

@@ -26,7 +26,7 @@ class Outage:
         self._ask_again_s = 0.0
 
     def expect_worth_asking(self) -> None:
-        """Raise the last `DatabaseAwayError` while it is too early to ask again."""
+        """Raise the last `DatabaseUnavailableError` while it is too early to try again."""
         error = self.present.get("error")
         if error is not None and time.monotonic() < self._ask_again_s:
             raise DatabaseUnavailableError(str(error)) from None
@@ -44,7 +44,7 @@ class Outage:
             )
 
     def ends(self) -> None:
-        """Note a successful use; say so if it was away."""
+        """Note a successful use; alert if it ends an outage."""
         if self.present and self.present.pop("error", None) is not None:
             self._alert(
                 "database_back",

@@ -59,7 +59,7 @@ class Records:
 
     @property
     def degraded(self) -> bool:
-        """Whether the database is away: a key that looks new may be known to it."""
+        """Whether the database is unavailable: it may know a key that looks new."""
         return bool(self._storage.outage.present)
 
     def is_spooled(self, operation_id: str) -> bool:

@@ -60,7 +60,7 @@ class Spool:
         self._forget()
 
     def is_empty(self) -> bool:
-        """Tell whether surely nothing waits; costs two looks at the file system."""
+        """Return whether the spool is certainly empty; costs two file status calls."""
         for path in self._paths:
             try:
                 if path.stat().st_size:
@@ -181,7 +181,7 @@ class Spool:
     # --- inside -----------------------------------------------------------------------------------
 
     def after_fork(self) -> None:
-        """Forget what a fork may have caught partially read."""
+        """Forget the contents, which a fork may have caught partially read."""
         self._forget()
 
     def _forget(self) -> None:

@@ -133,7 +133,7 @@ class Storage:
     # --- inside -----------------------------------------------------------------------------------
 
     def _replay_first(self, *, write: bool) -> None:
-        """Replay the spool; reading goes on without that, for it looks into both."""
+        """Replay the spool; a read continues if that fails, because it looks into both."""
         try:
             self._replay_and_report()
         except DatabaseUnavailableError:

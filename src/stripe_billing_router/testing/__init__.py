@@ -50,7 +50,7 @@ _MODULES = {
 }
 
 
-# To a type checker it would make each name one of this package, also a misspelt one.
+# A type checker would take every name for one of this package, even a misspelt one.
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:

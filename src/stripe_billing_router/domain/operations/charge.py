@@ -79,8 +79,8 @@ def intent_to_charge(
 def charge_by_amount(instruction: Instruction, tags: Tags) -> Flow:
     """Create one PaymentIntent, confirmed off-session where a payment method is known.
 
-    Stripe: PaymentIntents, `off_session` and `error_on_requires_action`: whatever needs the
-    customer's presence fails instead of waiting for a customer who is not there.
+    Stripe: PaymentIntents, `off_session` and `error_on_requires_action`: a payment that needs the
+    customer's presence fails instead of waiting for an absent customer.
     """
     email, method = instruction.user_email, instruction.payment_method_id
     if not instruction.customer_known:
@@ -196,7 +196,7 @@ def _currency_of(price_id: str) -> Generator[StripeCall, Reply, str | None]:
 def _refuse_excess(instruction: Instruction, finalized: Mapping[str, Any]) -> None:
     due, total = finalized.get("amount_due"), finalized.get("total")
     bounds = [bound for bound in (instruction.permitted_minor, total) if isinstance(bound, int)]
-    # Where there is a bound, an invoice that does not say what is due is not paid either.
+    # With a bound, an invoice without an amount due is not paid either.
     if bounds and (not isinstance(due, int) or due > min(bounds)):
         raise LimitExceededError(
             f"The amount due of invoice {finalized.get('id')} for {instruction.price_id} is {due} "

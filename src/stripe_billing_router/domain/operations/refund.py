@@ -88,7 +88,7 @@ def refund_payment(instruction: Instruction, tags: Tags) -> Flow:
 
 def _amount_minor(instruction: Instruction, payment: Payment) -> int | None:
     if instruction.amount is None:
-        return payment.left_minor or None  # nothing left: Stripe says why best
+        return payment.left_minor or None  # nothing left: let Stripe refuse it
     amount_minor = to_minor(instruction.amount, payment.currency)
     if payment.left_minor is not None and amount_minor > payment.left_minor:
         left = to_major(payment.left_minor, payment.currency)
