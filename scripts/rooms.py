@@ -31,9 +31,8 @@ def main() -> None:
     ]
     for name in reversed(floors):
         lines = sum(module.lines for module in modules().values() if room(module.name) == name)
-        print(
-            f"{name or '__init__':18} {lines:6,} lines  -> {', '.join(other or '__init__' for other in sorted(arrows[name]))}"
-        )
+        others = ", ".join(other or "__init__" for other in sorted(arrows[name]))
+        print(f"{name or '__init__':18} {lines:6,} lines  -> {others}")
     count = sum(map(len, arrows.values()))
     print(
         f"{len(floors)} rooms, {count} arrows, {len(circles())} circles, "

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Unpack, cast
 
-from .alerts import Sink
 from .assembly import Parts, assemble
 from .core.deadline import within
 from .core.operation import LedgerRow, Operation
 from .core.receipt import Receipt
 from .core.secret import wrapped
+from .core.types import (
+    AlertSink,
+    Amount,
+    CheckoutParams,
+    CustomerInfo,
+    OverrideFields,
+    Overrides,
+    RefundParams,
+    RouteFields,
+    SettingsOptions,
+    SubscriptionParams,
+)
 from .domain.operations.balance import intent_to_read_balance
 from .domain.operations.charge import intent_to_charge
 from .domain.operations.checkout import intent_to_check_out
@@ -30,14 +41,23 @@ from .storage.errors import StorageError
 class BillingRouter:
     """Every way by which a bot may move money, over one set of settings.
 
-    Takes the fields of `Settings` as keyword arguments; they win over the environment. Nothing is
-    sent and no key is read until the first helper needs it. Safe to share between threads. The
-    module-level helpers of the package use one default router and have the same signatures.
+    Nothing is sent and no key is read until the first helper needs it. Safe to share between
+    threads. The module-level helpers of the package use one default router and have the same
+    signatures.
+
+    Args:
+        parts: what a router consists of, made elsewhere; it is assembled from `settings` if it is
+            left out.
+        **settings: the fields of `Settings`; they win over the environment.
+
+    Raises:
+        ConfigurationError: a setting or the routing file cannot be used.
     """
 
-    def __init__(self, parts: Parts | None = None, /, **settings: Any) -> None:
+    def __init__(self, parts: Parts | None = None, /, **settings: Unpack[SettingsOptions]) -> None:
+        settings = cast("SettingsOptions", wrapped(settings))
         if parts is None:
-            parts = assemble(Settings.load(**wrapped(settings)))
+            parts = assemble(Settings.load(**settings))
         self._parts = parts
         self.settings = parts.settings
         self.routes = RoutingTableView(parts.table)
@@ -48,33 +68,41 @@ class BillingRouter:
 
     @property
     def public_key(self) -> str:
-        """The publishable key (`pk_live_…`), for a page that shows Stripe's forms."""
+        """The publishable key (`pk_live_…`), for a page that shows Stripe's forms.
+
+        Raises:
+            ConfigurationError: no source has usable keys.
+        """
         return self._parts.keyring.keys.public.reveal()
 
     # Routes.
 
-    def resolve(self, bot_id: str, overrides: Mapping[str, str] | None = None) -> Resolution:
-        """Return a bot's route with the rules that gave it. Raises `RoutingError`."""
+    def resolve(self, bot_id: str, overrides: Overrides | None = None) -> Resolution:
+        """Return a bot's route with the rules that gave it.
+
+        Raises:
+            RoutingError: `bot_id` and `overrides` do not lead to one route.
+        """
         return self._parts.table.resolve(bot_id, overrides)
 
-    def resolve_route(self, bot_id: str, overrides: Mapping[str, str] | None = None) -> Route:
-        """Return a bot's route; it carries no key. Raises `RoutingError`."""
+    def resolve_route(self, bot_id: str, overrides: Overrides | None = None) -> Route:
+        """Return a bot's route; see the helper of the same name."""
         return self._parts.table.resolve(bot_id, overrides).route
 
     def register_route(
         self,
         business_category: str,
         bot_name: str,
-        route: Mapping[str, Any] | Route,
+        route: Route | RouteFields | Mapping[str, Any],
         *,
         domain: str = "stripe",
         region: str = "default",
     ) -> None:
-        """Add a route, or replace it; readers see it whole or not at all."""
+        """Add a route, or replace it; see the helper of the same name."""
         self._parts.table.register(business_category, bot_name, route, domain=domain, region=region)
 
-    def register_override(self, rule: Mapping[str, Any]) -> None:
-        """Add a rule by which `overrides={key: value}` changes fields of a bot's route."""
+    def register_override(self, rule: OverrideFields | Mapping[str, Any]) -> None:
+        """Add a rule for `overrides`; see the helper of the same name."""
         self._parts.table.register_override(rule)
 
     # Helpers.
@@ -82,7 +110,7 @@ class BillingRouter:
     def charge(
         self,
         bot_id: str,
-        amount: Any = None,
+        amount: Amount | None = None,
         description: str | None = None,
         *,
         price_id: str | None = None,
@@ -91,7 +119,7 @@ class BillingRouter:
         payment_method: str | None = None,
         idempotency_key: str | None = None,
         metadata: Mapping[str, str] | None = None,
-        overrides: Mapping[str, str] | None = None,
+        overrides: Overrides | None = None,
     ) -> Receipt:
         """Take one payment, of `amount` or of a price; see the helper of the same name."""
         intent = intent_to_charge(
@@ -110,10 +138,10 @@ class BillingRouter:
     def create_customer(
         self,
         bot_id: str,
-        customer_info: Mapping[str, Any],
+        customer_info: CustomerInfo | Mapping[str, Any],
         *,
         idempotency_key: str | None = None,
-        overrides: Mapping[str, str] | None = None,
+        overrides: Overrides | None = None,
     ) -> Receipt:
         """Create a customer; see the helper of the same name."""
         found = self.resolve(bot_id, overrides)
@@ -127,8 +155,8 @@ class BillingRouter:
         price_id: str | None = None,
         customer_id: str | None = None,
         idempotency_key: str | None = None,
-        overrides: Mapping[str, str] | None = None,
-        **params: Any,
+        overrides: Overrides | None = None,
+        **params: Unpack[SubscriptionParams],
     ) -> Receipt:
         """Subscribe a customer; see the helper of the same name."""
         intent = intent_to_subscribe(
@@ -145,11 +173,11 @@ class BillingRouter:
         bot_id: str,
         payment_id: str,
         *,
-        amount: Any = None,
+        amount: Amount | None = None,
         reason: str | None = None,
         idempotency_key: str | None = None,
-        overrides: Mapping[str, str] | None = None,
-        **params: Any,
+        overrides: Overrides | None = None,
+        **params: Unpack[RefundParams],
     ) -> Receipt:
         """Return money of a payment; see the helper of the same name."""
         intent = intent_to_refund(
@@ -165,10 +193,10 @@ class BillingRouter:
     def create_checkout_session(
         self,
         bot_id: str,
-        params: Mapping[str, Any] | None = None,
+        params: CheckoutParams | Mapping[str, Any] | None = None,
         *,
         idempotency_key: str | None = None,
-        overrides: Mapping[str, str] | None = None,
+        overrides: Overrides | None = None,
     ) -> Receipt:
         """Create a Checkout session; see the helper of the same name."""
         found = self.resolve(bot_id, overrides)
@@ -180,7 +208,7 @@ class BillingRouter:
         bot_id: str,
         *,
         currency: str | None = None,
-        overrides: Mapping[str, str] | None = None,
+        overrides: Overrides | None = None,
     ) -> Decimal:
         """Return the available balance in major units; see the helper of the same name."""
         intent = intent_to_read_balance(self.resolve(bot_id, overrides), currency)
@@ -193,7 +221,8 @@ class BillingRouter:
     def log(self, row: LedgerRow) -> bool:
         """Write one row to the ledger; false where its money row is there already.
 
-        Raises `LedgerUnavailableError` when it could be written nowhere.
+        Raises:
+            LedgerUnavailableError: the row could be written nowhere.
         """
         try:
             return self.records.log(row)
@@ -204,10 +233,7 @@ class BillingRouter:
             ) from None
 
     def get_operation(self, operation_id: str, *, refresh: bool = False) -> Operation:
-        """Return an operation; with `refresh`, ask Stripe first where it is not final.
-
-        Raises `UnknownOperationError` when nothing has this id.
-        """
+        """Return an operation; see the helper of the same name."""
         found = self.records.find(operation_id)
         if found is None:
             raise UnknownOperationError(
@@ -223,22 +249,19 @@ class BillingRouter:
         return self._parts.recovery.recover(progress)
 
     def freeze(self, bot_or_pattern: str, *, reason: str, actor: str = "operator") -> None:
-        """Stop the next call of every bot that matches, in every process, until it is lifted.
-
-        `bot_or_pattern` is a bot id, with or without its domain, or a pattern with `*` and `?`.
-        """
+        """Stop the next call of every matching bot; see the helper of the same name."""
         self._parts.freezing.freeze(bot_or_pattern, reason=reason, actor=actor)
 
     def unfreeze(self, bot_or_pattern: str, *, approver: str) -> int:
-        """Lift the freezes with exactly this pattern; return how many there were."""
+        """Lift the freezes with exactly this pattern; see the helper of the same name."""
         return self._parts.freezing.unfreeze(bot_or_pattern, approver=approver)
 
-    def register_alert_sink(self, sink: Sink) -> None:
-        """Have `sink(kind, severity, message, context)` called for each alert."""
+    def register_alert_sink(self, sink: AlertSink) -> None:
+        """Have `sink` called for each alert; see the helper of the same name."""
         self._parts.alerts.register_alert_sink(sink)
 
     def register_rollback_hook(self, hook: RollbackHook) -> None:
-        """Have `hook(report)` called after each rollback."""
+        """Have `hook` called after each rollback; see the helper of the same name."""
         self.rollback_manager.register_hook(hook)
 
     def close(self) -> None:

@@ -35,7 +35,8 @@ class TestSameKey:
         error = caught.value
         assert (error.operation_id, error.idempotency_key) == ("op_1", "order-17")
         assert (error.money_moved, error.retryable) == ("no", False)
-        assert f"{'f' * 12}, now {'b' * 12})" in error.problem
+        for fingerprint in ("f" * 12, "b" * 12):
+            assert fingerprint in str(error)
 
     def test_fingerprints_of_different_kinds_are_never_compared(self) -> None:
         crossed = replace(
@@ -96,7 +97,8 @@ def test_an_object_that_ended_without_an_effect_is_named() -> None:
     body = {"object": "payment_intent", "id": "pi_1", "status": "canceled"}
     error = refusals.ended(OPERATION, body)
     assert type(error) is RequestRejectedError
-    assert "payment_intent pi_1 is canceled" in error.message
+    for part in ("payment_intent", "pi_1", "canceled"):
+        assert part in str(error)
     assert (error.operation_id, error.idempotency_key) == ("op_1", "order-17")
     assert error.money_moved == "no"
 

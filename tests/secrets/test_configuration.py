@@ -173,7 +173,9 @@ def test_a_router_shows_nothing(seen: Seen, routes: Path, tmp_path: Path) -> Non
     ],
 )  # fmt: skip
 def test_a_key_that_is_refused_is_not_shown(seen: Seen, secret: str) -> None:
-    good = {"secret_key": SECRET_KEY, "public_key": PUBLIC_KEY, "master_account_id": "acct_1"}
+    good: dict[str, Any] = {
+        "secret_key": SECRET_KEY, "public_key": PUBLIC_KEY, "master_account_id": "acct_1",
+    }  # fmt: skip
     for field in ("secret_key", "public_key"):
         values = good | {field: secret if field == "secret_key" or secret != PUBLIC_KEY else "pk_"}
         assert seen(failure(KeySources(Settings(**values)).read)) == []
@@ -240,7 +242,7 @@ ANSWERS = {
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize("login", LOGINS)
 def test_vault_shows_nothing(seen: Seen, tmp_path: Path, login: str, answer: str) -> None:
-    files = {"vault_kubernetes_token_file": tmp_path / "token_of_pod"}
+    files: dict[str, Any] = {"vault_kubernetes_token_file": tmp_path / "token_of_pod"}
     files["vault_kubernetes_token_file"].write_text(KUBERNETES_TOKEN)
     if login == "token file":
         files["vault_token_file"] = tmp_path / "token_of_agent"

@@ -96,8 +96,8 @@ def test_every_error_survives_pickle_and_copy(kind: type[BillingError]) -> None:
 
 def test_an_error_says_what_happened_to_the_money_and_how_to_go_on() -> None:
     error = BillingError("It broke.", operation_id="op_1", idempotency_key="order-1")
-    assert str(error) == ("It broke. (money moved: no; operation op_1; idempotency key 'order-1')")
-    assert error.message == "It broke."
+    for part in ("It broke.", "money moved: no", "op_1", "'order-1'"):
+        assert part in str(error)
     assert not error.retryable
 
 

@@ -15,8 +15,7 @@ from decimal import Decimal
 from typing import Final
 
 from ..errors import InvalidAmountError, InvalidCurrencyError
-
-Amount = int | str | Decimal | float
+from .types import Amount
 
 # Stripe takes eight digits in every currency and by every payment method; some cards allow more.
 # The bound is therefore a policy of this package, not a law of Stripe.
@@ -85,7 +84,7 @@ def normalize_currency(code: object) -> str:
     hint = f" (the nearest are {', '.join(near)})" if near else ""
     raise InvalidCurrencyError(
         f"{code[:_SHOWN]!r} is not a currency that Stripe supports{hint}",
-        "Pass a code such as 'usd'.",
+        "Pass the three-letter code of a supported currency.",
     )
 
 

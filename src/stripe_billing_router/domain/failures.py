@@ -1,4 +1,4 @@
-"""Which error a caller sees for a failed call, and what it says about the money."""
+"""The error that a caller gets for a failed call, and what it says about the money."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _REJECTED: Final = frozenset(
 
 
 def error_of(operation: Operation, failure: Failure, effect: WriteEffect) -> BillingError:
-    """Return the error that a caller sees for a call of this operation that failed."""
+    """Return the error that a caller gets for a failed call of this operation."""
     return public_error(
         failure,
         effect,
@@ -60,7 +60,7 @@ def public_error(
     """Return the error to raise for a call that failed and had `effect`.
 
     `effect` decides first: while it is unknown, nothing else about the failure matters to a caller.
-    Of a read it is always `Effect.NONE`.
+    For a read it is always `WriteEffect.NONE`.
     """
     facts: dict[str, Any] = {
         "operation_id": operation_id,
@@ -108,12 +108,12 @@ def _without_effect(failure: Failure, action: str, facts: dict[str, Any]) -> Bil
 
 def _cause(failure: Failure) -> str:
     if failure.kind is FailureKind.OTHER and failure.message and not failure.stripe_code:
-        return failure.message.removesuffix(".")  # in words of ours
+        return failure.message.removesuffix(".")  # our own words
     return f"{_SEEN[failure.kind]}{_reason(failure)}"
 
 
 def _reason(failure: Failure) -> str:
-    """Return Stripe's own code and sentence in brackets, if there are any."""
+    """Return Stripe's code and message in brackets, if there are any."""
     code = failure.decline_code or failure.stripe_code
     message = failure.message.removesuffix(".")
     said = ": ".join(part for part in (code, message) if part)

@@ -1,4 +1,4 @@
-"""Why an operation that is already there, or that could not be written down, stops a call."""
+"""Why an existing operation, or one that cannot be recorded, stops a call."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def at_work(existing: Operation) -> OperationInProgressError:
 
 
 def taken_up(operation: Operation) -> OperationInProgressError:
-    """Return the refusal for the slower of two that took up an operation."""
+    """Return the refusal for the slower of two processes that took an operation."""
     return OperationInProgressError(
         "Another process has just continued this operation",
         "Call again with the same key when it has ended.",
@@ -69,7 +69,7 @@ def taken_up(operation: Operation) -> OperationInProgressError:
 
 
 def duplicate(existing: Operation) -> OperationInProgressError:
-    """Return the refusal of a keyless call while one like it is unsettled."""
+    """Return the refusal of a call without a key while an identical one is unfinished."""
     return OperationInProgressError(
         f"Operation {existing.operation_id} of {existing.bot_id} asked for the same and is "
         f"{existing.state}, so a second one could pay twice",
@@ -82,7 +82,7 @@ def duplicate(existing: Operation) -> OperationInProgressError:
 
 
 def ended(operation: Operation, body: Mapping[str, Any]) -> RequestRejectedError:
-    """Return the error for an object that Stripe accepted and that ended without an effect."""
+    """Return the error for an object that Stripe accepted but that had no effect."""
     return RequestRejectedError(
         f"Stripe answered that {body.get('object')} {body.get('id')} is {body.get('status')}, and "
         "took nothing",
@@ -93,7 +93,7 @@ def ended(operation: Operation, body: Mapping[str, Any]) -> RequestRejectedError
 
 
 def lost(operation: Operation) -> StripeUnavailableError:
-    """Return the error for an operation of which nothing ever arrived at Stripe."""
+    """Return the error for an operation of which nothing reached Stripe."""
     return StripeUnavailableError(
         f"The {operation.action} never reached Stripe, and nothing was taken",
         "Call again to start a new attempt.",
@@ -103,7 +103,7 @@ def lost(operation: Operation) -> StripeUnavailableError:
 
 
 def not_recorded(operation: Operation, reason: str, *, begun: bool) -> LedgerUnavailableError:
-    """Return the refusal to send a step that could not be written down; `begun`: others were."""
+    """Return the refusal to send a step that was not recorded; `begun`: earlier ones were sent."""
     return LedgerUnavailableError(
         f"The next step could not be recorded, so it was not sent: {reason}",
         "Call again with the same idempotency key once the ledger can be written.",
@@ -114,7 +114,7 @@ def not_recorded(operation: Operation, reason: str, *, begun: bool) -> LedgerUna
 
 
 def unseen(operation: Operation) -> LedgerUnavailableError:
-    """Return the refusal of a key of which neither the journal nor Stripe could say anything."""
+    """Return the refusal of a key whose use neither the journal nor Stripe can show."""
     return LedgerUnavailableError(
         "The database is unavailable, and Stripe could not be asked whether this idempotency key "
         "was paid before, so nothing was sent",

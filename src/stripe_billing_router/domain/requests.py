@@ -1,7 +1,7 @@
-"""Which extra parameters a helper takes, and what they may hold.
+"""Which extra parameters a helper takes, and what they may contain.
 
-An allow-list per helper: what carries an account, a key, an identity that the route owns, a price
-that limits cannot see, or an idempotency key never gets as far as a request.
+An allow-list per helper: an account, a key, an identity that the route owns, a price that limits
+cannot see, or an idempotency key never reaches a request.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ ALLOWED: Final[dict[str, frozenset[str]]] = {
     ),
 }
 
-# Nowhere, at any depth: other accounts, options of the SDK, and amounts set inline.
+# Never, at any depth: other accounts, options of the SDK, and inline amounts.
 _FORBIDDEN: Final = frozenset(
     [
         "account",
@@ -116,7 +116,7 @@ _FORBIDDEN: Final = frozenset(
     ]
 )
 
-# Sessions shown inside the caller's own page have no page of Stripe's to return from.
+# Sessions embedded in the caller's page have no Stripe-hosted page to return from.
 _NO_SUCCESS_URL: Final = ("custom", "embedded", "elements", "embedded_page", "form")
 _LINE_ITEM: Final = "Pass a list of {price, quantity}; tax_rates is allowed too."
 _MOST_BITS: Final = 64
@@ -126,7 +126,7 @@ _MOST_DIGITS: Final = 64
 def check_params(helper: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return a deep copy of a helper's extra parameters, as JSON data.
 
-    Raises `InputError` for a parameter outside the allow-list or a value Stripe could not read,
+    Raises `InputError` for a parameter outside the allow-list or a value Stripe cannot read,
     and `RouteKeyOverrideError` for a Stripe key, by name or by value, at any depth.
     """
     if params is None:
@@ -185,7 +185,7 @@ def _json(value: Any, path: str) -> Any:
 
 
 def _readable(text: str, path: str) -> str:
-    """Refuse what cannot be sent (lone surrogates) or kept in a database (NUL)."""
+    """Refuse text that cannot be sent (lone surrogates) or stored in a database (NUL)."""
     if "\0" in text or not is_unicode(text):
         raise InputError(
             f"{path} holds a character that is not valid Unicode text",
@@ -200,12 +200,14 @@ def split_metadata(params: dict[str, Any], base: Mapping[str, str]) -> dict[str,
 
 
 def merge_metadata(base: Mapping[str, str], given: Any) -> dict[str, str]:
-    """Return a call's metadata merged over the route's; the bound on pairs holds for both."""
+    """Return a call's metadata merged over the route's; the limit on pairs counts both."""
+    if given is None:
+        return dict(base)  # checked when the route was registered
     return check_metadata({**base, **check_metadata(given)})
 
 
 def check_text(name: str, value: Any, max_length: int) -> str | None:
-    """Return a text argument, or raise `InputError` for what is not a text or too long."""
+    """Return a text argument, or raise `InputError` when it is not text or too long for Stripe."""
     if value is None:
         return None
     if not isinstance(value, str) or not value.strip() or len(value) > max_length:

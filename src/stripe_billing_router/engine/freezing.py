@@ -1,4 +1,4 @@
-"""Freeze and unfreeze bots: stored, in the ledger, and alerted."""
+"""Freeze and unfreeze bots: stored, recorded in the ledger, and alerted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..storage.records import Records
 
 
 class Freezing:
-    """What stops bots, in every process that shares the database, until it is lifted."""
+    """Blocks bots until a freeze is lifted, in every process that shares the database."""
 
     def __init__(self, records: Records, alert: Alert, runtime: Runtime) -> None:
         self._records = records
@@ -25,7 +25,7 @@ class Freezing:
     def freeze(self, bot_or_pattern: str, *, reason: str, actor: str) -> None:
         """Stop the next call of every bot that matches.
 
-        Raises `InputError`, and `LedgerUnavailableError` where it holds in this process only.
+        Raises `InputError`, and `LedgerUnavailableError` if it applies in this process only.
         """
         pattern = _text("bot_or_pattern", bot_or_pattern, 200)
         why, who = _text("reason", reason, 500), _text("actor", actor, 200)

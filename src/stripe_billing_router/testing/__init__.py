@@ -5,7 +5,7 @@
     client = stripe.StripeClient("sk_live_sandboxfake", http_client=sandbox.http_client())
 
 The pytest plugin of this package gives a test the fixture `stripe_sandbox`, with the default
-router already connected to it. Nothing is loaded before it is used.
+router already connected to it. Nothing is loaded before its first use.
 """
 
 from __future__ import annotations
@@ -50,14 +50,17 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415 - Only needed here.
+# A type checker would take every name for one of this package, even a misspelt one.
+if not TYPE_CHECKING:
 
-    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module  # noqa: PLC0415 - Only needed here.
+
+        value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

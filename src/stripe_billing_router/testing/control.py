@@ -1,4 +1,4 @@
-"""What another process may ask of a served sandbox: seed, script, count.
+"""What another process may do with a served sandbox: seed, inject faults, count.
 
 `POST /_sandbox/NAME` with the arguments as JSON runs the method of that name of `StripeSandbox`, or
 of its faults for `faults/NAME`, and answers with its result as JSON. `RemoteSandbox` is the client.
@@ -32,7 +32,7 @@ _FAULTS = frozenset(
 
 
 class ControlError(Exception):
-    """A command that the control endpoint does not have, or that failed."""
+    """An unknown command of the control endpoint, or one that failed."""
 
 
 def run_command(sandbox: Served, name: str, arguments: dict[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""What can be served on a port: the wire of a sandbox, and what is scripted on it."""
+"""What a server needs of a sandbox: an answer to each request, and the faults."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from .records import SandboxResponse
 
 
 class Served(Protocol):
-    """What the server needs of a sandbox; `StripeSandbox` has it."""
+    """A sandbox that can be served on a port, such as `StripeSandbox`."""
 
     @property
     def faults(self) -> FaultPlan:
-        """What shall go wrong."""
+        """The injected faults."""
         ...
 
     def handle(

@@ -30,7 +30,7 @@ def intent_to_refund(
     overrides: Mapping[str, str] | None,
     params: Mapping[str, Any],
 ) -> Intent:
-    """Intend a refund. Its currency is the payment's, so the amount stays in major units here."""
+    """Build the intent of a refund; its amount stays in major units until the currency is read."""
     payment = check_id("payment", payment_id)
     extra = check_params("refund", params)
     metadata = split_metadata(extra, {})
@@ -58,12 +58,12 @@ class Payment:
     field: str  # "payment_intent" or "charge": the parameter of the refund
     id: str
     currency: str
-    left_minor: int | None  # None where Stripe did not say
+    left_minor: int | None  # None if Stripe did not say
     customer: Any = None
 
 
 def refund_payment(instruction: Instruction, tags: Tags) -> Flow:
-    """Refund a payment in part or in full; what is left of it is the default.
+    """Refund a payment in part, or by default all that is left of it.
 
     Stripe: "Refunds". The amount is in the payment's own currency, whatever the route's is.
     """
@@ -88,7 +88,7 @@ def refund_payment(instruction: Instruction, tags: Tags) -> Flow:
 
 def _amount_minor(instruction: Instruction, payment: Payment) -> int | None:
     if instruction.amount is None:
-        return payment.left_minor or None  # nothing left: Stripe says why best
+        return payment.left_minor or None  # nothing left: let Stripe refuse it
     amount_minor = to_minor(instruction.amount, payment.currency)
     if payment.left_minor is not None and amount_minor > payment.left_minor:
         left = to_major(payment.left_minor, payment.currency)
@@ -101,7 +101,7 @@ def _amount_minor(instruction: Instruction, payment: Payment) -> int | None:
 
 
 def find_payment(payment_id: str) -> Generator[StripeCall, Reply, Payment]:
-    """Find what money is behind `pi_…` or `in_…`.
+    """Find the payment behind `pi_…` or `in_…`.
 
     An invoice has had 0 to n payments since API version 2025-03-31; anything but one that Stripe
     itself can refund is an `InputError`.
