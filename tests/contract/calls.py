@@ -137,7 +137,6 @@ CALLS: dict[str, Callable[[Stripe], Any]] = {
     "charges.retrieve": lambda s: s.v1.charges.retrieve(
         s.paid().latest_charge or "ch_x", {"expand": ["customer"]}
     ),
-    "charges.list": lambda s: s.v1.charges.list(_page(customer="cus_x", **_SINCE)),
     "checkout.sessions.create": Stripe.session,
     "checkout.sessions.expire": lambda s: s.v1.checkout.sessions.expire(s.session().id, {}),
     "checkout.sessions.list": lambda s: s.v1.checkout.sessions.list(_page(customer="cus_x")),
@@ -147,7 +146,6 @@ CALLS: dict[str, Callable[[Stripe], Any]] = {
     "customers.list": lambda s: s.v1.customers.list(_page(**_SINCE)),
     "customers.retrieve": lambda s: s.v1.customers.retrieve(s.customer().id),
     "invoice_items.create": lambda s: s.item(s.draft().id),
-    "invoice_items.delete": lambda s: s.v1.invoice_items.delete(s.item(s.draft().id).id),
     "invoice_payments.list": lambda s: s.v1.invoice_payments.list(
         _page(invoice=s.paid_invoice().id, status="paid")
     ),
@@ -163,9 +161,6 @@ CALLS: dict[str, Callable[[Stripe], Any]] = {
     "payment_intents.list": lambda s: s.v1.payment_intents.list(_page(customer="cus_x", **_SINCE)),
     "payment_intents.retrieve": lambda s: s.v1.payment_intents.retrieve(
         s.paid().id, {"expand": ["latest_charge", "customer"]}
-    ),
-    "payment_intents.search": lambda s: s.v1.payment_intents.search(
-        {"query": "metadata['sbr_operation']:'op_1'", "limit": 100}
     ),
     "prices.retrieve": lambda s: s.v1.prices.retrieve("price_once"),
     "refunds.create": Stripe.refund,

@@ -119,13 +119,11 @@ READ: dict[str, dict[str, set[str]]] = {
 }
 # The kind of object in each list.
 LISTED = {
-    "charges.list": "charge",
     "checkout.sessions.list": "checkout.session",
     "customers.list": "customer",
     "invoice_payments.list": "invoice_payment",
     "invoices.list": "invoice",
     "payment_intents.list": "payment_intent",
-    "payment_intents.search": "payment_intent",
     "refunds.list": "refund",
     "subscriptions.list": "subscription",
 }

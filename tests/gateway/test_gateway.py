@@ -189,14 +189,6 @@ def test_sixteen_threads_share_one_gateway(gateway: StripeGateway, server: Loopb
     assert len(server.requests) == len(keys) == 320
 
 
-def test_the_account_of_the_key_is_asked_for(
-    gateway: StripeGateway, server: LoopbackServer
-) -> None:
-    server.respond = lambda _request: Answer.json({"id": "acct_9", "object": "account"})
-    assert gateway.account_id() == "acct_9"
-    assert server.requests[0].path == "/v1/account"
-
-
 class Interrupting(stripe.HTTPClient):
     name = "interrupting"
 

@@ -105,15 +105,6 @@ class StripeGateway:
         # Outside the `except`, so that the SDK's exception is not chained to this one.
         raise CallFailedError(failure)
 
-    def account_id(self) -> str:
-        """Ask Stripe which account the key belongs to: the only way to verify it.
-
-        Raises:
-            CallFailedError: there was no proper answer.
-        """
-        call = StripeCall("prove_key", "accounts.retrieve_current")
-        return str(self.send(call, idempotency_key=None).body["id"])
-
     def close(self) -> None:
         """Close idle connections, unless the caller provided the HTTP client."""
         if self._own_transport is not None:
@@ -269,7 +260,7 @@ def _wrong(body: Any, method: Method, target: str | None) -> str:
     if target is not None:
         # An answer about another object would belong to another request.
         return "" if identifier == target else "is about another object"
-    if method.object in {"list", "search_result"}:
+    if method.object == "list":
         return "" if isinstance(body.get("data"), list) else "has no data"
     if method.object == "balance":
         return ""

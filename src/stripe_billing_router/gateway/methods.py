@@ -41,7 +41,6 @@ def _rows() -> dict[str, Method]:
         "accounts.retrieve_current": (get, "/v1/account", "account", "acct_"),
         "balance.retrieve": (get, "/v1/balance", "balance"),
         "charges.retrieve": (get, "/v1/charges/{}", "charge"),
-        "charges.list": (get, "/v1/charges", "list"),
         "checkout.sessions.create": (post, "/v1/checkout/sessions", "checkout.session", "cs_"),
         "checkout.sessions.expire": (
             post, "/v1/checkout/sessions/{}/expire", "checkout.session", "cs_",
@@ -55,7 +54,6 @@ def _rows() -> dict[str, Method]:
         "customers.list": (get, "/v1/customers", "list"),
         "customers.retrieve": (get, "/v1/customers/{}", "customer"),
         "invoice_items.create": (post, "/v1/invoiceitems", "invoiceitem", "ii_"),
-        "invoice_items.delete": (delete, "/v1/invoiceitems/{}", "invoiceitem", "ii_"),
         "invoice_payments.list": (get, "/v1/invoice_payments", "list"),
         "invoices.create": (post, "/v1/invoices", "invoice", "in_"),
         "invoices.delete": (delete, "/v1/invoices/{}", "invoice", "in_"),
@@ -70,7 +68,6 @@ def _rows() -> dict[str, Method]:
         "payment_intents.create": (post, "/v1/payment_intents", "payment_intent", "pi_"),
         "payment_intents.list": (get, "/v1/payment_intents", "list"),
         "payment_intents.retrieve": (get, "/v1/payment_intents/{}", "payment_intent", "pi_"),
-        "payment_intents.search": (get, "/v1/payment_intents/search", "search_result"),
         "prices.retrieve": (get, "/v1/prices/{}", "price"),
         "refunds.create": (post, "/v1/refunds", "refund"),
         "refunds.list": (get, "/v1/refunds", "list"),

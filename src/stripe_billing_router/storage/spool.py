@@ -96,10 +96,6 @@ class Spool:
         """Return the newest state of an operation, if it is in the spool."""
         return self._operations.get(operation_id)
 
-    def operations(self) -> list[Operation]:
-        """Return the newest state of every operation in the spool."""
-        return list(self._operations.values())
-
     def unsettled(self, bot_id: str, fingerprint: str, request_fingerprint: str) -> list[Operation]:
         """List the bot's unfinished operations that have one of these fingerprints."""
         return [
