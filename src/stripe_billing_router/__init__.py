@@ -13,7 +13,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .api import (
-    ROUTING_TABLE,
     charge,
     create_checkout_session,
     create_customer,
@@ -31,7 +30,7 @@ from .api import (
     unfreeze,
 )
 from .core.receipt import Receipt
-from .default import configure, get_router, reset
+from .default import ROUTING_TABLE, configure, get_router, reset
 from .errors import (
     AccountMismatchError,
     ActionNotAllowedError,
@@ -148,7 +147,7 @@ __all__ = [
     "unfreeze",
 ]
 
-# Classes that bring pydantic or SQLAlchemy with them are loaded when somebody asks for them.
+# Classes that bring pydantic or SQLAlchemy with them are loaded on first use.
 _LAZY = {
     "BillingRouter": "router",
     "Operation": "core.operation",
@@ -159,14 +158,17 @@ _LAZY = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415 - Only needed here.
+# To a type checker it would make each name one of this package, also a misspelt one.
+if not TYPE_CHECKING:
 
-    value = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        if name not in _LAZY:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module  # noqa: PLC0415 - Only needed here.
+
+        value = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -9,14 +9,14 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import copy_context
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final
 from urllib.parse import unquote
 
+from .core.ports import Severity
 from .core.secret import Secret
 from .errors import ConfigurationError
 from .redaction import MASK, redact, strip_secrets
 
-Severity = Literal["info", "warning", "error", "critical"]
 Sink = Callable[[str, str, str, dict[str, Any]], object]
 
 _LEVELS: Final = {
@@ -57,7 +57,7 @@ class Alerts:
             raise ConfigurationError("An alert sink must be callable.")
         self._sinks.append(sink)
 
-    def send(
+    def __call__(
         self,
         kind: str,
         severity: Severity,

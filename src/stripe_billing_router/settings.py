@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, Unpack, cast
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from .core.secret import MASK, Secret, wrapped
+from .core.types import SettingsOptions
 from .errors import ConfigurationError, MasterAccountError
 from .redaction import holds_secret
 
@@ -84,8 +85,14 @@ class Settings(BaseModel):
     """Every setting of a router; immutable.
 
     `Settings(...)` takes its arguments and the defaults; `Settings.load(...)` reads the environment
-    as well (the arguments win). Both raise `ConfigurationError`, which never repeats a value that
-    may be secret. Texts that are or hold secrets are `Secret`.
+    as well, and the arguments win. Texts that are or hold secrets are `Secret`.
+
+    Args:
+        **values: the fields below. A name that ends in `_s` is in seconds.
+
+    Raises:
+        ConfigurationError: a setting is unknown or its value cannot be used; it names the setting
+            and never repeats a value that may be secret.
     """
 
     model_config = ConfigDict(
@@ -135,8 +142,8 @@ class Settings(BaseModel):
     # A `stripe.HTTPClient` to use instead of the pooled transport: the sandbox, or a test's.
     http_client: Any = Field(default=None, exclude=True, repr=False)
 
-    def __init__(self, **values: Any) -> None:
-        values = wrapped(values)
+    def __init__(self, **values: Unpack[SettingsOptions]) -> None:
+        values = cast("SettingsOptions", wrapped(values))
         problems: list[tuple[str, str]] = []
         try:
             super().__init__(**values)
@@ -150,10 +157,18 @@ class Settings(BaseModel):
             raise kind(f"settings: {told}", problems=problems)
 
     @classmethod
-    def load(cls, **overrides: Any) -> Self:
-        """Read the environment; `overrides`, by field name, win over it."""
-        overrides = wrapped(overrides)
-        return cls(**{**_environment(), **overrides})
+    def load(cls, **overrides: Unpack[SettingsOptions]) -> Self:
+        """Read the environment.
+
+        Args:
+            **overrides: fields that win over it.
+
+        Raises:
+            ConfigurationError: as `Settings` does.
+        """
+        overrides = cast("SettingsOptions", wrapped(overrides))
+        values: dict[str, Any] = {**_environment(), **overrides}
+        return cls(**values)
 
     @model_validator(mode="before")
     @classmethod

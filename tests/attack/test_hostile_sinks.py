@@ -55,7 +55,7 @@ def test_an_interrupt_while_people_are_told_does_not_keep_a_foreign_charge(
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(platform.router._mismatches, "_alert", interrupted)
+    monkeypatch.setattr(platform.parts.mismatches, "_alert", interrupted)
     platform.sandbox.faults.foreign_account("acct_evil", path="/v1/payment_intents")
     with pytest.raises(KeyboardInterrupt):
         platform.router.charge(BOT, 10)

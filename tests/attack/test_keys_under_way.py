@@ -14,7 +14,7 @@ import stripe
 from stripe_billing_router import InvalidKeyError, OutcomeUnknownError
 from stripe_billing_router.core.operation import State
 from stripe_billing_router.core.secret import Secret
-from stripe_billing_router.keys import keyring as keyring_module
+from stripe_billing_router.keys import renewal as renewal_module
 from stripe_billing_router.keys.baked import write_baked_keys
 from support.platform import BOT, SECRET_KEY, Platform, platform_in
 
@@ -122,7 +122,7 @@ def test_a_host_that_was_suspended_after_a_refusal_does_not_send_the_step_again(
     rolling.sandbox.revoke(SECRET_KEY)
     baked(NEWER_KEY)
     clock = Clock()
-    monkeypatch.setattr(keyring_module, "time", clock)
+    monkeypatch.setattr(renewal_module, "time", clock)
 
     def fall_asleep(path: str, _status: int) -> None:
         if path == "account":
@@ -162,7 +162,7 @@ def test_what_is_unknown_of_one_account_is_not_looked_for_with_the_key_of_anothe
     platform.sandbox.add_account("acct_second", key=FOREIGN_KEY)
 
     other = platform.another_router(secret_key=FOREIGN_KEY, master_account_id="acct_second")
-    put_clock_on(other._runtime, hours)
+    put_clock_on(other._parts.runtime, hours)
     platform.sandbox.advance(hours=hours)
     platform.mark()
     (left,) = other.recover().operations
@@ -170,7 +170,7 @@ def test_what_is_unknown_of_one_account_is_not_looked_for_with_the_key_of_anothe
     assert "acct_sandboxmaster" in left.detail
     assert platform.paths == [PROOF]
 
-    put_clock_on(platform.router._runtime, hours)
+    put_clock_on(platform.parts.runtime, hours)
     (done,) = platform.router.recover().operations
     assert done.after is State.SUCCEEDED
     assert len(platform.sandbox.effects()) == 1

@@ -22,11 +22,11 @@ def test_a_host_that_was_suspended_between_two_sends_does_not_send_again(
         asleep_ms = hours * 3600 * 1000
         platform.sandbox.advance(hours=hours)  # after a day Stripe has forgotten the key
 
-    sender: Any = platform.router.rollback_manager._sender
+    sender: Any = platform.parts.engine._driver._sender
     around = sender._runtime
     monkeypatch.setattr(
         sender,
-        "_around",
+        "_runtime",
         replace(around, now_ms=lambda: around.now_ms() + asleep_ms, sleep=fall_asleep),
     )
     platform.sandbox.faults.lose_reply(path="/v1/payment_intents")

@@ -270,13 +270,13 @@ def test_a_key_that_is_revoked_between_looking_and_sending_uses_up_no_attempt(
     """Of two hosts that do not see each other, one pays and hears nothing; one sends nothing."""
     world.database_away = True
     other = world.start_process(host=1)
-    other._keyring.verified_gateway(other._keyring.keys.master_account_id)
+    other._parts.keyring.verified_gateway(other._parts.keyring.keys.master_account_id)
     process = world.process_of(other)
     process.moment = Moment("waits_after", 1)  # It has looked for what was made before.
 
     def meanwhile() -> None:
         end_unknown(world.start_process(host=0), world)
-        other._keyring.distrust()
+        other._parts.keyring.distrust()
         world.sandbox.revoke(SECRET_KEY)
 
     world.meanwhile = meanwhile

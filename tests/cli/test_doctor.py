@@ -19,6 +19,7 @@ from stripe_billing_router import BillingRouter
 from stripe_billing_router.doctor import account, examination
 from stripe_billing_router.keys import vault as vault_adapter
 from stripe_billing_router.storage import status
+from stripe_billing_router.storage.database import CONNECT_TIMEOUT_S
 from stripe_billing_router.testing import StripeSandbox
 from support.commands import run_command
 from support.site import PUBLIC, SECRET
@@ -206,4 +207,4 @@ def test_it_ends_whatever_hangs(shell: dict[str, str], tmp_path: Path) -> None:
 
 def test_its_own_limits_end_a_part_before_all_is_given_up() -> None:
     assert vault_adapter._READING_S + account._ANSWER_S < examination.LONGEST_S
-    assert status.CONNECT_TIMEOUT_S + status._WAIT_S < examination.LONGEST_S
+    assert CONNECT_TIMEOUT_S + status._WAIT_S < examination.LONGEST_S

@@ -171,7 +171,7 @@ def test_what_a_live_process_is_at_work_on_is_left_alone(
     run: Run, router: BillingRouter, sandbox: StripeSandbox
 ) -> None:
     unknown = router.get_operation(lose(router, sandbox, executed=False))
-    around = router._runtime
+    around = router._parts.runtime
     leased = replace(
         unknown,
         state=State.PENDING,

@@ -30,12 +30,12 @@ def test_a_kind_is_stored_by_its_name_in_lower_case(name: FailureKind | WriteEff
 
 
 def test_the_request_id_is_stripes_or_none() -> None:
-    assert Reply({}, {"request-id": "req_1"}).request_id == "req_1"
-    assert Reply({}).request_id is None
+    assert Reply.of({}, {"request-id": "req_1"}).request_id == "req_1"
+    assert Reply.of({}).request_id is None
 
 
 def test_a_reply_does_not_print_what_stripe_sent() -> None:
-    reply = Reply({"client_secret": "pi_1_secret_2"}, {"request-id": "req_1"})
+    reply = Reply.of({"client_secret": "pi_1_secret_2"}, {"request-id": "req_1"})
     assert "secret" not in repr(reply)
     assert "req_1" not in repr(reply)
 

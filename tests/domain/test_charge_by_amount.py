@@ -8,7 +8,8 @@ import pytest
 from stripe_billing_router.core.calls import CallFailedError, Failure, FailureKind, StripeCall
 from stripe_billing_router.core.operation import Instruction, State
 from stripe_billing_router.domain.flows import UncleanError
-from stripe_billing_router.domain.operations.charge import charge_by_amount, remove_payment_intent
+from stripe_billing_router.domain.objects.payment_intent import remove
+from stripe_billing_router.domain.operations.charge import charge_by_amount
 from stripe_billing_router.errors import InputError
 from support.scripted import DECLINED, FORBIDDEN, GONE, REJECTED, play
 
@@ -217,7 +218,7 @@ class TestDefiniteFailure:
 
 
 def test_a_removal_of_its_own_has_step_names_of_its_own() -> None:
-    removal = remove_payment_intent("pi_1", prefix="remove.pi_1")
+    removal = remove("pi_1", prefix="remove.pi_1")
     left = play(
         removal,
         (replace(READ, step="remove.pi_1.read"), intent("requires_action")),

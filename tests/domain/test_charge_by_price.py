@@ -8,7 +8,8 @@ import pytest
 from stripe_billing_router.core.calls import CallFailedError, Failure, FailureKind, StripeCall
 from stripe_billing_router.core.operation import Instruction, State
 from stripe_billing_router.domain.flows import UncleanError
-from stripe_billing_router.domain.operations.charge import charge_by_price, remove_invoice
+from stripe_billing_router.domain.objects.invoice import remove
+from stripe_billing_router.domain.operations.charge import charge_by_price
 from stripe_billing_router.errors import LimitExceededError
 from support.scripted import DECLINED, FORBIDDEN, GONE, REJECTED, Answer, play
 
@@ -241,18 +242,18 @@ class TestDefiniteFailure:
 
 class TestRemoval:
     def test_a_draft_that_was_deleted_is_gone_for_good(self) -> None:
-        assert play(remove_invoice("in_1"), (READ, GONE)) is None
+        assert play(remove("in_1"), (READ, GONE)) is None
 
     def test_a_void_invoice_is_left_alone(self) -> None:
-        assert play(remove_invoice("in_1"), (READ, invoice("void"))) is None
+        assert play(remove("in_1"), (READ, invoice("void"))) is None
 
     @pytest.mark.parametrize("status", ["open", "uncollectible", "of a later version"])
     def test_whatever_might_still_be_paid_is_voided(self, status: str) -> None:
-        left = play(remove_invoice("in_1"), (READ, invoice(status)), (VOID, invoice("void")))
+        left = play(remove("in_1"), (READ, invoice(status)), (VOID, invoice("void")))
         assert left is None
 
     def test_a_paid_one_is_returned(self) -> None:
-        left = play(remove_invoice("in_1"), (READ, PAID))
+        left = play(remove("in_1"), (READ, PAID))
         assert left is not None
         assert left.body == PAID
 
@@ -261,5 +262,5 @@ class TestRemoval:
             return replace(call, step=call.step.replace("remove", "rollback.in_1"))
 
         for status, call in ("draft", DELETE), ("open", VOID):
-            removal = remove_invoice("in_1", prefix="rollback.in_1")
+            removal = remove("in_1", prefix="rollback.in_1")
             assert play(removal, (at(READ), invoice(status)), (at(call), {})) is None

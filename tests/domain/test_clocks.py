@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stripe_billing_router.core.calls import Reply
-from stripe_billing_router.gateway.skew import ALARMING_S, MISLEADING_S, clock_ahead_s, described
+from stripe_billing_router.domain.resend import ALARMING_SKEW_MS, MISLEADING_SKEW_MS
+from stripe_billing_router.gateway.clock import clock_ahead_s, described
 
 NOON = "Mon, 23 Nov 2026 12:00:00 GMT"
 NOON_MS = 1_795_435_200_000
@@ -23,7 +24,7 @@ NOON_MS = 1_795_435_200_000
     ],
 )
 def test_an_answers_date_is_stripes_time(date: str, now_ms: int, ahead_s: float) -> None:
-    assert clock_ahead_s(Reply({}, {"date": date}), now_ms) == ahead_s
+    assert clock_ahead_s(Reply.of({}, {"date": date}), now_ms) == ahead_s
 
 
 @pytest.mark.parametrize(
@@ -36,12 +37,12 @@ def test_an_answers_date_is_stripes_time(date: str, now_ms: int, ahead_s: float)
     ],
 )
 def test_a_date_that_says_nothing_is_none(headers: dict[str, str]) -> None:
-    assert clock_ahead_s(Reply({}, headers), NOON_MS) is None
+    assert clock_ahead_s(Reply.of({}, headers), NOON_MS) is None
 
 
 @given(st.text() | st.from_regex(r"[A-Z][a-z]{2}, \d+ [A-Z][a-z]{2} \d+ \d+:\d+:\d+ GMT"))
 def test_no_date_raises(date: str) -> None:
-    ahead_s = clock_ahead_s(Reply({}, {"date": date}), NOON_MS)
+    ahead_s = clock_ahead_s(Reply.of({}, {"date": date}), NOON_MS)
     assert ahead_s is None or isinstance(ahead_s, float)
 
 
@@ -53,5 +54,5 @@ def test_it_is_said_in_minutes(ahead_s: float, said: str) -> None:
 
 
 def test_two_hosts_together_mislead_by_no_more_than_the_hour_that_keys_are_not_trusted() -> None:
-    assert 2 * MISLEADING_S == 3600
-    assert ALARMING_S == 300
+    assert 2 * MISLEADING_SKEW_MS == 3_600_000
+    assert ALARMING_SKEW_MS == 300_000

@@ -133,3 +133,9 @@ def test_no_empty_brackets_where_stripe_gave_no_words() -> None:
     said = str(public_error(Failure(FailureKind.OTHER), WriteEffect.NONE, action="charge"))
     assert "charge" in said
     assert "()" not in said
+
+
+def test_what_a_failure_of_no_known_kind_says_is_the_cause() -> None:
+    failure = Failure(FailureKind.OTHER, "this process was held up for too long")
+    error = public_error(failure, WriteEffect.UNKNOWN, action="charge")
+    assert error.problem.endswith(f": {failure.message}")

@@ -11,15 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stripe_billing_router.domain.operations.intent import (
-    Intent,
-    intent_to_charge,
-    intent_to_check_out,
-    intent_to_create_customer,
-    intent_to_read_balance,
-    intent_to_refund,
-    intent_to_subscribe,
-)
+from stripe_billing_router.domain.operations.balance import intent_to_read_balance
+from stripe_billing_router.domain.operations.charge import intent_to_charge
+from stripe_billing_router.domain.operations.checkout import intent_to_check_out
+from stripe_billing_router.domain.operations.customer import intent_to_create_customer
+from stripe_billing_router.domain.operations.intent import Intent
+from stripe_billing_router.domain.operations.refund import intent_to_refund
+from stripe_billing_router.domain.operations.subscription import intent_to_subscribe
 from support.routes import FULL, LEAST, NO_ARGUMENTS, resolved
 
 URL = {"success_url": "https://x.example"}

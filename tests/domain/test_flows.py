@@ -64,7 +64,7 @@ def removal(*, fault: Exception | None = None) -> Generator[StripeCall, Reply, R
 
 class TestCleanup:
     def test_a_removal_gives_back_what_it_found(self) -> None:
-        assert play(cleanup(removal()), (READ, {"id": "pi_1"})) == Reply({"id": "pi_1"})
+        assert play(cleanup(removal()), (READ, {"id": "pi_1"})) == Reply.of({"id": "pi_1"})
 
     def test_one_that_fails_says_that_something_may_be_left(self) -> None:
         with pytest.raises(UncleanError) as caught:

@@ -6,14 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stripe_billing_router.core.holder import Holder, parse_holder
 from stripe_billing_router.core.operation import Operation, State
-from stripe_billing_router.domain.leases import (
-    Holder,
-    blocks_a_retry,
-    is_held,
-    is_same_run,
-    parse_holder,
-)
+from stripe_billing_router.domain.leases import blocks_a_retry, is_held, is_same_run
 from support.operations import OPERATION
 
 HERE = Holder("this-host", 100, "s1")

@@ -48,7 +48,7 @@ class Account:
 
     def answer(self, call: StripeCall) -> Reply | Failure:
         refused = self.calls in self.refused or self.status not in FROM.get(call.method, ANY)
-        answer = self.refuse(call) if refused else Reply(self.carry_out(call))
+        answer = self.refuse(call) if refused else Reply.of(self.carry_out(call))
         self.calls += 1
         self.was_paid = self.was_paid or self.status in PAID
         return answer

@@ -6,14 +6,12 @@ from typing import Any, ClassVar
 import pytest
 
 from stripe_billing_router.core.operation import Instruction
-from stripe_billing_router.domain.operations.intent import (
-    intent_to_charge,
-    intent_to_check_out,
-    intent_to_create_customer,
-    intent_to_read_balance,
-    intent_to_refund,
-    intent_to_subscribe,
-)
+from stripe_billing_router.domain.operations.balance import intent_to_read_balance
+from stripe_billing_router.domain.operations.charge import intent_to_charge
+from stripe_billing_router.domain.operations.checkout import intent_to_check_out
+from stripe_billing_router.domain.operations.customer import intent_to_create_customer
+from stripe_billing_router.domain.operations.refund import intent_to_refund
+from stripe_billing_router.domain.operations.subscription import intent_to_subscribe
 from stripe_billing_router.errors import (
     InputError,
     InvalidAmountError,

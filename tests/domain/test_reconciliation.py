@@ -9,12 +9,8 @@ import pytest
 from stripe_billing_router.core.calls import CallFailedError, FailureKind, StripeCall
 from stripe_billing_router.core.operation import Instruction, Operation, State
 from stripe_billing_router.domain.flows import Outcome
-from stripe_billing_router.domain.operations.table import (
-    attempt_of,
-    find_earlier,
-    is_half_built,
-    reconcile,
-)
+from stripe_billing_router.domain.objects.tagged import attempt_of
+from stripe_billing_router.domain.operations.table import is_partial, list_earlier, search_for
 from support.operations import OPERATION
 from support.scripted import FORBIDDEN, GONE, Answer, play
 
@@ -49,7 +45,7 @@ def listed(*items: Mapping[str, Any], more: bool = False) -> dict[str, Any]:
 
 
 def found(operation: Operation, *exchanges: tuple[StripeCall, Answer]) -> Outcome | None:
-    return play(reconcile(operation), *exchanges)
+    return play(search_for(operation), *exchanges)
 
 
 INTENTS = listing("payment_intents.list", customer="cus_1")
@@ -127,22 +123,22 @@ class TestEarlier:
         self, kind: str, method: str, filters: dict[str, Any]
     ) -> None:
         call = StripeCall("find.0", method, {"limit": 100, "customer": "cus_1", **filters})
-        items = play(find_earlier(lost(kind)), (call, listed(somebodys("x_9"), ours("x_1"))))
+        items = play(list_earlier(lost(kind)), (call, listed(somebodys("x_9"), ours("x_1"))))
         assert items == [ours("x_1")]
 
     def test_refunds_are_looked_for_by_their_payment(self) -> None:
         call = StripeCall("find.0", "refunds.list", {"limit": 100, "payment_intent": "pi_1"})
         operation = lost("refund", payment_id="pi_1")
-        assert play(find_earlier(operation), (call, listed(ours("re_1")))) == [ours("re_1")]
+        assert play(list_earlier(operation), (call, listed(ours("re_1")))) == [ours("re_1")]
 
     @pytest.mark.parametrize("params", [{}, {"email": "new@example.com"}])
     def test_customers_are_looked_for_by_their_email(self, params: dict[str, str]) -> None:
         call = StripeCall("find.0", "customers.list", {"limit": 100, **params})
         operation = lost("customer", params={**params, "name": "New"})
-        assert play(find_earlier(operation), (call, listed(ours("cus_2")))) == [ours("cus_2")]
+        assert play(list_earlier(operation), (call, listed(ours("cus_2")))) == [ours("cus_2")]
 
     def test_a_balance_makes_nothing(self) -> None:
-        assert play(find_earlier(lost("balance"))) == []
+        assert play(list_earlier(lost("balance"))) == []
 
 
 class TestHalfBuilt:
@@ -155,16 +151,14 @@ class TestHalfBuilt:
         self, status: str | None, expected: bool
     ) -> None:
         instruction = lost("amount", payment_method_id="pm_1").instruction
-        assert is_half_built(instruction, {"status": status}) is expected
+        assert is_partial(instruction, {"status": status}) is expected
 
     def test_an_intent_without_a_method_waits_for_somebody_else_to_confirm_it(self) -> None:
         instruction = lost("amount").instruction
         waiting = {"status": "requires_payment_method"}
-        assert not is_half_built(instruction, waiting)
-        assert is_half_built(
-            instruction, {**waiting, "last_payment_error": {"code": "card_declined"}}
-        )
-        assert is_half_built(instruction, {"status": "requires_action"})
+        assert not is_partial(instruction, waiting)
+        assert is_partial(instruction, {**waiting, "last_payment_error": {"code": "card_declined"}})
+        assert is_partial(instruction, {"status": "requires_action"})
 
     @pytest.mark.parametrize(
         ("status", "expected"),
@@ -172,13 +166,11 @@ class TestHalfBuilt:
          ("paid", False), ("void", False)],
     )  # fmt: skip
     def test_an_invoice_until_it_is_paid_or_void(self, status: str | None, expected: bool) -> None:
-        assert is_half_built(lost("price").instruction, {"status": status}) is expected
+        assert is_partial(lost("price").instruction, {"status": status}) is expected
 
     @pytest.mark.parametrize("kind", ["refund", "subscription", "checkout", "customer"])
     def test_what_one_request_makes_is_never_half_built(self, kind: str) -> None:
-        assert not is_half_built(
-            lost(kind, payment_method_id="pm_1").instruction, {"status": "open"}
-        )
+        assert not is_partial(lost(kind, payment_method_id="pm_1").instruction, {"status": "open"})
 
     @pytest.mark.parametrize(
         ("metadata", "attempt"),

@@ -6,7 +6,7 @@ import pytest
 
 from stripe_billing_router.core.calls import Reply, StripeCall
 from stripe_billing_router.core.operation import Operation, State
-from stripe_billing_router.domain.objects.table import refresh_call, refreshed
+from stripe_billing_router.domain.objects.table import judged, refresh_call
 from support.operations import open_operation
 
 
@@ -56,8 +56,8 @@ def test_nothing_else_is(object_: str | None) -> None:
 def test_each_object_is_judged_by_its_kind_as_it_stands_now(
     body: dict[str, Any], amount_minor: int, action_type: str
 ) -> None:
-    reply = Reply({**body, "id": "x_1", "currency": "usd"})
-    done = refreshed(holding(body["object"]), reply)
+    reply = Reply.of({**body, "id": "x_1", "currency": "usd"})
+    done = judged(holding(body["object"]), reply)
     assert (done.state, done.paid, done.action_type) == (State.SUCCEEDED, True, action_type)
     assert (done.amount_minor, done.currency) == (amount_minor, "usd")
     assert done.user_email == "route@example.com"
@@ -65,5 +65,5 @@ def test_each_object_is_judged_by_its_kind_as_it_stands_now(
 
 
 def test_a_customer_is_there_and_takes_nothing() -> None:
-    done = refreshed(holding("customer"), Reply({"object": "customer", "id": "cus_1"}))
+    done = judged(holding("customer"), Reply.of({"object": "customer", "id": "cus_1"}))
     assert (done.state, done.paid, done.action_type) == (State.SUCCEEDED, False, "customer")

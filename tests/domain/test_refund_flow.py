@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from stripe_billing_router.core.calls import CallFailedError, StripeCall
 from stripe_billing_router.core.operation import Instruction, State
-from stripe_billing_router.domain.operations.refund import payment_of, refund_payment
+from stripe_billing_router.domain.objects.invoice import payment_of
+from stripe_billing_router.domain.operations.refund import refund_payment
 from stripe_billing_router.errors import InputError, InvalidAmountError
 from support.scripted import DECLINED, GONE, Answer, play
 
@@ -129,7 +130,7 @@ class TestAmount:
     def test_more_than_is_left_is_refused_before_the_refund(
         self, amount: str, already: int
     ) -> None:
-        left = f"{(1000 - already) / 100:.2f} usd is left"
+        left = f"{(1000 - already) / 100:.2f} usd left"
         with pytest.raises(InvalidAmountError, match=left):
             play(
                 refund_payment(replace(PLAN, amount=amount), TAGS),

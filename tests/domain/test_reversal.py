@@ -6,7 +6,8 @@ import pytest
 
 from stripe_billing_router.core.calls import CallFailedError, StripeCall
 from stripe_billing_router.core.operation import StepRecord
-from stripe_billing_router.domain.objects.reversal import Reversal, reverse, reversible
+from stripe_billing_router.domain.objects.kind import Reversal
+from stripe_billing_router.domain.objects.table import reverse, reversible
 from support.scripted import FORBIDDEN, GONE, Answer, play
 
 TAGS = {"sbr_operation": "op_1", "sbr_bot": "finance:bot"}

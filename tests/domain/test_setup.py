@@ -8,12 +8,10 @@ import pytest
 from stripe_billing_router.core.calls import CallFailedError, StripeCall
 from stripe_billing_router.core.operation import Instruction, State
 from stripe_billing_router.domain.flows import UncleanError
-from stripe_billing_router.domain.operations.subscription import (
-    create_checkout_session,
-    create_customer,
-    create_subscription,
-    read_balance,
-)
+from stripe_billing_router.domain.operations.balance import read_balance
+from stripe_billing_router.domain.operations.checkout import create_checkout_session
+from stripe_billing_router.domain.operations.customer import create_customer
+from stripe_billing_router.domain.operations.subscription import create_subscription
 from support.scripted import DECLINED, FORBIDDEN, play
 
 TAGS = {"sbr_operation": "op_1"}

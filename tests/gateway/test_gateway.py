@@ -40,7 +40,7 @@ def test_a_reply_is_stripes_json_and_the_headers_that_count(
     )
     reply = gateway.send(CREATE, idempotency_key="key-1")
     assert reply.body == INTENT
-    assert type(reply.body) is dict
+    assert isinstance(reply.body, dict)
     assert reply.request_id == "req_1"
     assert dict(reply.headers) == {
         "request-id": "req_1",

@@ -82,7 +82,9 @@ def test_a_success_shows_no_secret_but_in_the_body_itself(
     caplog.set_level(logging.DEBUG)
     server.respond = lambda _request: ANSWERS["paid"]
     reply = gateway.send(CREATE, idempotency_key="key-1")
-    assert reply.body["client_secret"] == CLIENT_SECRET
+    assert reply.whole is not None
+    assert reply.whole["client_secret"] == CLIENT_SECRET
+    assert "client_secret" not in reply.body
     shown = caplog.text + repr(reply) + repr(gateway) + repr(vars(gateway))
     assert [planted for planted in PLANTED if planted in shown] == []
     assert "API response body" in caplog.text, "the SDK did log what it was given"

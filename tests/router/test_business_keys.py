@@ -207,7 +207,7 @@ def test_sixteen_threads_with_one_key_pay_once(platform: Platform) -> None:
 
 def later(router: BillingRouter, *, hours: float) -> BillingRouter:
     """Turn a router's clock on, which nothing public can."""
-    around = router._runtime
+    around = router._parts.runtime
     real = around.now_ms
     object.__setattr__(around, "now_ms", lambda: real() + int(hours * 3600 * 1000))
     return router

@@ -14,7 +14,7 @@ from support.platform import BOT, Platform
 
 def turn(router: BillingRouter, *, minutes: float) -> BillingRouter:
     """Set a router's clock by so much, which nothing public can."""
-    around = router._runtime
+    around = router._parts.runtime
     real = around.now_ms
     object.__setattr__(around, "now_ms", lambda: real() + int(minutes * 60_000))
     return router

@@ -27,9 +27,9 @@ def host(platform: Platform, name: str, **settings: Any) -> BillingRouter:
 def days_later(platform: Platform, router: BillingRouter, *, hours: float) -> BillingRouter:
     """Let time pass, at Stripe and for one router."""
     platform.sandbox.advance(hours=hours)
-    real = router._runtime.now_ms
+    real = router._parts.runtime.now_ms
     later_ms = int(hours * 3600 * 1000)
-    object.__setattr__(router._runtime, "now_ms", lambda: real() + later_ms)
+    object.__setattr__(router._parts.runtime, "now_ms", lambda: real() + later_ms)
     return router
 
 

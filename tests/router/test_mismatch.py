@@ -144,7 +144,7 @@ def test_rolling_back_again_does_nothing_twice(platform: Platform) -> None:
     platform.sandbox.faults.foreign_account(FOREIGN, method="POST")
     with pytest.raises(AccountMismatchError):
         platform.router.charge(BOT, 10)
-    gateway = platform.router._keyring.verified_gateway(platform.sandbox.account_id)
+    gateway = platform.parts.keyring.verified_gateway(platform.sandbox.account_id)
     platform.mark()
     report = platform.router.rollback_manager.auto_rollback(platform.operation(), gateway)
     assert report.complete

@@ -18,8 +18,8 @@ from support.platform import BOT, OTHER_BOT, Platform
 
 def later(router: BillingRouter, *, hours: float) -> BillingRouter:
     """Turn a router's clock on, which nothing public can."""
-    real = router._runtime.now_ms
-    object.__setattr__(router._runtime, "now_ms", lambda: real() + int(hours * 3600 * 1000))
+    real = router._parts.runtime.now_ms
+    object.__setattr__(router._parts.runtime, "now_ms", lambda: real() + int(hours * 3600 * 1000))
     return router
 
 
@@ -174,8 +174,8 @@ def test_an_operation_that_is_at_work_is_left_alone(platform: Platform) -> None:
     leased = replace(
         unknown,
         state=State.PENDING,
-        lease_owner=str(platform.router._runtime.holder()),
-        lease_until_ms=platform.router._runtime.now_ms() + 30_000,
+        lease_owner=str(platform.parts.runtime.holder()),
+        lease_until_ms=platform.parts.runtime.now_ms() + 30_000,
     )
     platform.router.records.save(leased)
     report = platform.another_router().recover()

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from stripe_billing_router.assembly import Surroundings
 from stripe_billing_router.core.operation import State
 from stripe_billing_router.errors import (
     BillingError,
@@ -40,7 +41,6 @@ PAYMENT = "POST /v1/payment_intents"
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keyring_module, "_PAUSE_S", 0.02)
     monkeypatch.setattr(keyring_module, "_RETRY_S", 0.05)
 
 
@@ -66,6 +66,7 @@ def settings(vault: LoopbackServer) -> dict[str, Any]:
         "master_account_id": None,  # Vault names it
         "baked_keys_file": Path("/nonexistent/_baked_keys.py"),
         "give_up_after_s": 20.0,
+        "surroundings": Surroundings(key_pause_s=0.02),
     }
 
 
@@ -82,7 +83,7 @@ def roll(stub: VaultStub, platform: Platform, key: str) -> None:
 
 
 def refresh(platform: Platform) -> None:
-    platform.router._keyring.refresh()
+    platform.parts.keyring.refresh()
 
 
 def readings(vault: LoopbackServer) -> int:
@@ -198,10 +199,10 @@ def test_sixteen_threads_charge_through_fifty_rotations(
 
 
 def test_a_key_that_is_dead_for_good_is_not_asked_for_in_a_storm(
-    platform: Platform, vault: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+    platform: Platform, vault: LoopbackServer
 ) -> None:
     pause_s = 0.2
-    monkeypatch.setattr(keyring_module, "_PAUSE_S", pause_s)
+    platform.router = platform.another_router(surroundings=Surroundings(key_pause_s=pause_s))
     platform.router.charge(BOT, 10)
     platform.sandbox.revoke(FIRST)
     before, gate = readings(vault), threading.Barrier(16)
@@ -346,7 +347,7 @@ def test_the_next_source_takes_over_from_keys_that_are_too_old(
         assert "key_source_unreachable" in kinds(platform)
         stub.override.clear()
         stub.fields = {**stub.fields, "secret_key": "sk_live_sandboxfakeRolled2"}
-        wait_until(lambda: platform.router._keyring.keys.source.startswith("Vault"))
+        wait_until(lambda: platform.parts.keyring.keys.source.startswith("Vault"))
 
 
 # --- outages, at the start ---
@@ -362,7 +363,7 @@ def test_a_start_without_vault_takes_the_next_source_until_it_is_back(
         assert kinds(platform) == ["key_source_unreachable"]
         assert "environment" in platform.alerts[0][2]
         stub.override.clear()
-        wait_until(lambda: platform.router._keyring.keys.source.startswith("Vault"))
+        wait_until(lambda: platform.parts.keyring.keys.source.startswith("Vault"))
         assert platform.router.charge(BOT, 10).paid
         assert kinds(platform) == ["key_source_unreachable"]
 
@@ -507,7 +508,7 @@ def test_a_forked_child_keeps_its_keys_good_by_itself(
         forked.wait(10)
 
     holding = threading.Thread(
-        target=platform.router._keyring._flight.take, args=("test", read_meanwhile)
+        target=platform.parts.keyring._flight.do, args=("test", read_meanwhile)
     )
     holding.start()
     taken.wait(10)
@@ -515,8 +516,8 @@ def test_a_forked_child_keeps_its_keys_good_by_itself(
     if child == 0:
         status = 1
         try:
-            platform.router._keyring.distrust()  # so that it has to take the turn
-            platform.router._keyring.verified_gateway(MASTER)
+            platform.parts.keyring.distrust()  # so that it has to take the turn
+            platform.parts.keyring.verified_gateway(MASTER)
             status = 0 if len(keepers()) == 1 else 2
         finally:
             os._exit(status)
@@ -536,8 +537,8 @@ def test_a_call_waits_for_keys_that_others_read_no_longer_than_it_may_take(
             taken.set()
             done.wait(10)
 
-        turn = platform.router._keyring._flight
-        holding = threading.Thread(target=turn.take, args=("test", read_meanwhile))
+        turn = platform.parts.keyring._flight
+        holding = threading.Thread(target=turn.do, args=("test", read_meanwhile))
         holding.start()
         taken.wait(10)
         with pytest.raises(StripeUnavailableError) as caught:
@@ -554,7 +555,7 @@ def test_a_machine_without_threads_to_spare_charges_with_the_keys_that_are_held(
     platform: Platform, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     platform.router.charge(BOT, 10)
-    platform.router._keyring._refresher.stop()
+    platform.parts.keyring._refresher.stop()
     start = threading.Thread.start
 
     def start_others(thread: threading.Thread) -> None:
@@ -575,12 +576,12 @@ def test_a_machine_without_threads_to_spare_charges_with_the_keys_that_are_held(
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_who_forks_in_the_middle_of_a_turn_ends_it_in_both_processes(platform: Platform) -> None:
-    turn = platform.router._keyring._flight
+    turn = platform.parts.keyring._flight
     children: list[int] = []
     status = 1
     try:
-        turn.take("test", lambda: children.append(os.fork()))
-        turn.take("test", lambda: None)
+        turn.do("test", lambda: children.append(os.fork()))
+        turn.do("test", lambda: None)
         status = 0
     finally:
         if children == [0]:

@@ -99,7 +99,7 @@ elif way == "rich":
 
 def work():
     router = get_router()
-    keys, settings = router._keyring.keys, router.settings
+    keys, settings = router._parts.keyring.keys, router.settings
     paid = charge({BOT!r}, 10, idempotency_key="order-1")
     open_ = charge({BOT!r}, 11, customer_id="cus_finance_default", idempotency_key="order-2")
     held = [router, keys, settings, vars(router), paid, open_]
@@ -202,7 +202,7 @@ from stripe_billing_router import charge, get_router
 
 def test_my_bot():
     router = get_router()
-    settings, keys = router.settings, router._keyring.keys
+    settings, keys = router.settings, router._parts.keyring.keys
     paid = charge({BOT!r}, 10, idempotency_key="order-1")
     assert paid == keys == settings
 """

@@ -42,7 +42,7 @@ def opened(url: str, folder: Path, events: Events) -> Iterator[Callable[..., Rec
         def open_them(**options: Any) -> Records:
             found = open_records(
                 options.pop("url", url), options.pop("folder", folder),
-                **{"on_event": events, **options},
+                **{"alert": events, **options},
             )  # fmt: skip
             stack.callback(found.close)
             return found

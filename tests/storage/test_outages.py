@@ -309,7 +309,7 @@ from stripe_billing_router import LedgerUnavailableError
 from stripe_billing_router.storage.errors import RecordsLostError
 from support.records import Events, open_records, operation, row
 events = Events()
-records = open_records(sys.argv[1], Path(sys.argv[2]), on_event=events)
+records = open_records(sys.argv[1], Path(sys.argv[2]), alert=events)
 for number in range(20):
     records.begin(operation(str(number)))
 hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]

@@ -15,11 +15,13 @@ import pytest
 import sqlalchemy as sa
 
 from stripe_billing_router import BotFrozenError, ConfigurationError, LedgerUnavailableError
+from stripe_billing_router.core.clean_json import to_json
 from stripe_billing_router.core.operation import Operation, State
+from stripe_billing_router.domain.precedence import is_further
 from stripe_billing_router.storage import codec
 from stripe_billing_router.storage.jsonl import JsonLines
 from stripe_billing_router.storage.records import Records
-from stripe_billing_router.storage.replay import BATCH_LINES, is_further
+from stripe_billing_router.storage.replay import BATCH_LINES
 from stripe_billing_router.storage.spool import Spool
 from support.processes import forking, pool_at_once
 from support.records import (
@@ -47,7 +49,7 @@ def lines(tmp_path: Path) -> JsonLines:
 def away(folder: Path, events: Events | None = None) -> Records:
     """Records whose database is never there."""
     url = f"sqlite:////dev/null/{folder.name}.db"
-    return Records(url, folder, now_ms=now_ms, on_event=events or Events())
+    return Records(url, folder, now_ms=now_ms, alert=events or Events())
 
 
 # --- one file -------------------------------------------------------------------------------------
@@ -198,7 +200,7 @@ def test_what_the_database_refuses_is_kept_aside_and_the_rest_comes_back(
 ) -> None:
     spill(folder, 3)
     with (folder / "stripe_ledger.jsonl").open("a") as file:
-        file.write(codec.to_json({**codec.row_values(row("pi_bad")), "error": 7}) + "\n")
+        file.write(to_json({**codec.row_values(row("pi_bad")), "error": 7}) + "\n")
     records = opened()
     assert records.drain().quarantine == 1
     check_whole(records, 3)

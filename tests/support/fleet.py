@@ -58,7 +58,7 @@ class Fleet:
     @property
     def key_in_use(self) -> str:
         """The key that the next operation begins with."""
-        return self.platform.router._keyring.keys.secret.reveal()
+        return self.platform.parts.keyring.keys.secret.reveal()
 
 
 @contextmanager

@@ -70,7 +70,7 @@ def router_of(lane: Lane, **settings: Any) -> BillingRouter:
         vault_addr=None,
         **({"give_up_after_s": 2.0} | settings),
     )
-    object.__setattr__(router._runtime, "sleep", lambda seconds: time.sleep(seconds / 20))
+    object.__setattr__(router._parts.runtime, "sleep", lambda seconds: time.sleep(seconds / 20))
     database: Any = router.records._storage.database
     if database.is_sqlite:
         database._lock_wait_s = LOCK_WAIT_S

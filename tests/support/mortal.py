@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
-from unittest.mock import patch
 
 from stripe_billing_router import BillingRouter
-from stripe_billing_router import router as router_module
-from stripe_billing_router.domain.leases import Holder
+from stripe_billing_router.assembly import Surroundings, assemble
+from stripe_billing_router.core.holder import Holder
+from stripe_billing_router.core.ports import Runtime
+from stripe_billing_router.settings import Settings
 from stripe_billing_router.storage.errors import DatabaseUnavailableError
 from stripe_billing_router.storage.records import Records
 from stripe_billing_router.testing import SandboxResponse, StripeSandbox
@@ -158,9 +159,6 @@ class World:
         self.sandbox.add_price("price_finance_standard", unit_amount=2000)
         self.sandbox.add_price("price_support", unit_amount=500)
         self.sandbox.add_price("price_finance_monthly", unit_amount=900, recurring=True)
-        # Times of a journal are this world's own.
-        self._clock = patch.object(router_module, "_now_ms", self._tick)
-        self._clock.start()
 
     def _tick(self) -> int:
         self.now_ms += 1
@@ -170,21 +168,24 @@ class World:
         """Return the router of a new process."""
         process = Process(self, pid=100 + len(self.processes), host=host)
         self.processes.append(process)
-        with patch.object(router_module, "Records", _records_of(process)):
-            router = BillingRouter(
-                http_client=http_client_for(cast("Any", _Wire(process))),
-                secret_key=SECRET_KEY,
-                public_key=PUBLIC_KEY,
-                master_account_id=self.sandbox.account_id,
-                ledger_url=f"sqlite:///{self.folder / 'ledger.db'}",
-                ledger_dir=self.folder / f"host{host}",
-                routing_config=self.folder / "routes.yaml",
-                give_up_after_s=0.9 if retries else 0.2,
-            )
-        around = router._runtime
-        object.__setattr__(around, "holder", lambda: process.holder)
-        object.__setattr__(around, "is_alive", self._is_alive)
-        object.__setattr__(around, "sleep", lambda seconds: None)
+        settings = Settings.load(
+            http_client=http_client_for(cast("Any", _Wire(process))),
+            secret_key=SECRET_KEY,
+            public_key=PUBLIC_KEY,
+            master_account_id=self.sandbox.account_id,
+            ledger_url=f"sqlite:///{self.folder / 'ledger.db'}",
+            ledger_dir=self.folder / f"host{host}",
+            routing_config=self.folder / "routes.yaml",
+            give_up_after_s=0.9 if retries else 0.2,
+        )
+        runtime = Runtime(
+            now_ms=self._tick,
+            sleep=lambda seconds: None,
+            holder=lambda: process.holder,
+            is_alive=self._is_alive,
+        )
+        around = Surroundings(runtime, open_records=_records_of(process))
+        router = BillingRouter(assemble(settings, around))
         router.register_alert_sink(lambda kind, _, message, __: self.alerts.append((kind, message)))
         self.routers.append(router)
         return router
@@ -208,7 +209,6 @@ class World:
         self.now_ms += int(seconds * 1000)
 
     def close(self) -> None:
-        self._clock.stop()
         for router in self.routers:
             router.records._storage.database.close()
         self._folder.cleanup()

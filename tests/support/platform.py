@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from stripe_billing_router import BillingRouter
+from stripe_billing_router.assembly import Parts, Surroundings, assemble
 from stripe_billing_router.core.operation import LedgerRow, Operation, State
+from stripe_billing_router.settings import Settings
 from stripe_billing_router.testing import RequestRecord, StripeSandbox
 from support.ready_ledger import put_empty_ledger
 
@@ -51,6 +53,7 @@ class Platform:
     sandbox: StripeSandbox
     folder: Path
     router: BillingRouter
+    parts: Parts
     settings: dict[str, Any] = field(default_factory=dict)
     alerts: list[tuple[str, str, str, Any]] = field(default_factory=list)
     marked: int = 0
@@ -58,7 +61,8 @@ class Platform:
 
     def another_router(self, **settings: Any) -> BillingRouter:
         """Return a second router over the same database and the same Stripe, as a new process."""
-        self.others.append(_router(self.sandbox, self.folder, **(self.settings | settings)))
+        parts = _parts(self.sandbox, self.folder, **(self.settings | settings))
+        self.others.append(BillingRouter(parts))
         return self.others[-1]
 
     def mark(self) -> None:
@@ -98,7 +102,12 @@ def _kind(path: str) -> str:
     )
 
 
-def _router(sandbox: StripeSandbox, folder: Path, **settings: Any) -> BillingRouter:
+def _parts(
+    sandbox: StripeSandbox,
+    folder: Path,
+    surroundings: Surroundings | None = None,
+    **settings: Any,
+) -> Parts:
     chosen: dict[str, Any] = {
         "http_client": sandbox.http_client(),
         "secret_key": SECRET_KEY,
@@ -108,13 +117,19 @@ def _router(sandbox: StripeSandbox, folder: Path, **settings: Any) -> BillingRou
         "routing_config": folder / "routes.yaml",
         "give_up_after_s": 0.2,
     }
-    return BillingRouter(**(chosen | settings))
+    return assemble(Settings.load(**(chosen | settings)), surroundings)
 
 
 @contextmanager
 def platform_in(folder: Path, **settings: Any) -> Iterator[Platform]:
     """Yield a platform whose customers have a working card."""
-    sandbox = StripeSandbox()
+    with platform_at(StripeSandbox(), folder, **settings) as platform:
+        yield platform
+
+
+@contextmanager
+def platform_at(sandbox: StripeSandbox, folder: Path, **settings: Any) -> Iterator[Platform]:
+    """Yield a platform at this Stripe."""
     sandbox.add_customer(
         "cus_finance_default", email="finance@example.com", payment_method="pm_card_visa"
     )
@@ -126,10 +141,12 @@ def platform_in(folder: Path, **settings: Any) -> Iterator[Platform]:
     sandbox.add_price("price_finance_monthly", unit_amount=900, recurring=True)
     sandbox.add_price("price_finance_enterprise", unit_amount=9900)
     (folder / "routes.yaml").write_text(ROUTES, encoding="utf-8")
-    if not settings.keys() & {"ledger_url", "ledger_dir"}:
-        put_empty_ledger(folder / "finance_logs" / "stripe_ledger.db")
-    router = _router(sandbox, folder, **settings)
-    platform = Platform(sandbox, folder, router, settings)
+    ledger = folder / "finance_logs" / "stripe_ledger.db"
+    if not settings.keys() & {"ledger_url", "ledger_dir"} and not ledger.exists():
+        put_empty_ledger(ledger)
+    parts = _parts(sandbox, folder, **settings)
+    router = BillingRouter(parts)
+    platform = Platform(sandbox, folder, router, parts, settings)
     router.register_alert_sink(
         lambda kind, severity, message, context: platform.alerts.append(
             (kind, severity, message, context)

@@ -41,8 +41,19 @@ class Events:
 
     seen: list[tuple[str, str, str, dict[str, Any]]] = field(default_factory=list)
 
-    def __call__(self, kind: str, severity: str, message: str, context: Any) -> None:
+    def __call__(
+        self,
+        kind: str,
+        severity: str,
+        message: str,
+        context: Any = None,
+        *,
+        once_key: str | None = None,
+    ) -> None:
         self.seen.append((kind, severity, message, context))
+
+    def over(self, once_key: str) -> None:
+        """Nothing here lasts."""
 
     @property
     def kinds(self) -> list[str]:
@@ -50,7 +61,7 @@ class Events:
 
 
 def open_records(url: str, folder: Path, **options: Any) -> Records:
-    return Records(url, folder, **{"now_ms": now_ms, "on_event": Events(), **options})
+    return Records(url, folder, **{"now_ms": now_ms, "alert": Events(), **options})
 
 
 def operation(key: str = "order-1", *, bot_id: str = BOT, **changes: Any) -> Operation:

@@ -48,4 +48,4 @@ def _advance(flow: Generator[StripeCall, Reply, Any], answer: Answer | None) -> 
         return next(flow)
     if isinstance(answer, Failure):
         return flow.throw(CallFailedError(answer))
-    return flow.send(Reply(answer))
+    return flow.send(Reply.of(answer))

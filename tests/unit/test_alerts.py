@@ -31,7 +31,7 @@ def test_every_alert_is_logged_with_its_severity(
     severity: Any, level: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    Alerts().send("critical_discrepancy", severity, "what happened", {"bot_id": "a:b"})
+    Alerts()("critical_discrepancy", severity, "what happened", {"bot_id": "a:b"})
     (record,) = caplog.records
     assert (record.name, record.levelname) == ("stripe_billing_router.alerts", level)
     for part in ("critical_discrepancy", "what happened", "a:b"):
@@ -42,7 +42,7 @@ def test_every_sink_is_told(caplog: pytest.LogCaptureFixture) -> None:
     alerts, first, second = Alerts(), Sink(), Sink()
     alerts.register_alert_sink(first)
     alerts.register_alert_sink(second)
-    alerts.send("freeze", "warning", "frozen", {"bot_id": "a:b"})
+    alerts("freeze", "warning", "frozen", {"bot_id": "a:b"})
     assert first == second == [("freeze", "warning", "frozen", {"bot_id": "a:b"})]
     assert caplog.records
 
@@ -54,7 +54,7 @@ def test_a_sink_that_raises_stops_nothing(caplog: pytest.LogCaptureFixture) -> N
     alerts, after = Alerts(), Sink()
     alerts.register_alert_sink(broken)
     alerts.register_alert_sink(after)
-    alerts.send("freeze", "warning", "frozen")
+    alerts("freeze", "warning", "frozen")
     assert len(after) == 1
     assert "RuntimeError" in caplog.text
     assert KEY not in caplog.text
@@ -69,7 +69,7 @@ def test_what_a_sink_changes_the_next_one_does_not_see() -> None:
     alerts.register_alert_sink(greedy)
     alerts.register_alert_sink(after)
     context = {"nested": [1]}
-    alerts.send("freeze", "warning", "frozen", context)
+    alerts("freeze", "warning", "frozen", context)
     assert after[0][3] == context == {"nested": [1]}
 
 
@@ -77,7 +77,7 @@ def test_secrets_are_masked_for_log_and_sinks(caplog: pytest.LogCaptureFixture) 
     alerts, sink = Alerts(), Sink()
     alerts.register_alert_sink(sink)
     context = {"event": {"client_secret": "pi_1_secret_fake", "text": KEY}, "key": Secret(KEY)}
-    alerts.send("freeze", "warning", f"the key is {KEY}", context)
+    alerts("freeze", "warning", f"the key is {KEY}", context)
     shown = caplog.text + repr(sink)
     assert KEY not in shown
     assert "pi_1_secret_fake" not in shown
@@ -87,12 +87,12 @@ def test_a_lasting_condition_is_told_once_until_it_is_over() -> None:
     alerts, sink = Alerts(), Sink()
     alerts.register_alert_sink(sink)
     for _ in range(3):
-        alerts.send("database_away", "error", "away", once_key="database")
-    alerts.send("vault_away", "error", "away", once_key="vault")
+        alerts("database_away", "error", "away", once_key="database")
+    alerts("vault_away", "error", "away", once_key="vault")
     assert [kind for kind, *_ in sink] == ["database_away", "vault_away"]
     alerts.over("database")
     alerts.over("never sent")
-    alerts.send("database_away", "error", "away again", once_key="database")
+    alerts("database_away", "error", "away again", once_key="database")
     assert len(sink) == 3
 
 
@@ -115,14 +115,14 @@ def test_a_forked_child_can_alert_whatever_its_parents_threads_were_about() -> N
     alerts, name = Alerts(), SlowName("vault")
     name.in_hand, name.goes_on = threading.Event(), threading.Event()
     # Where no condition lasts, none is looked for.
-    alerts.send("database_away", "error", "away", once_key="database")
+    alerts("database_away", "error", "away", once_key="database")
     thread = threading.Thread(target=alerts.over, args=(name,), daemon=True)
     thread.start()
     assert name.in_hand.wait(60), "the thread is not about anything"
     child = os.fork()
     if child == 0:
         signal.alarm(60)  # It ends a child that waits.
-        alerts.send("vault_away", "error", "away", once_key="vault")
+        alerts("vault_away", "error", "away", once_key="vault")
         os._exit(0)
     _, ended = os.waitpid(child, 0)
     name.goes_on.set()
@@ -139,7 +139,7 @@ def test_an_alert_that_finds_no_thread_stands_in_the_log_and_stops_nothing(
     alerts, sink = Alerts(), Sink()
     alerts.register_alert_sink(sink)
     monkeypatch.setattr(threading.Thread, "start", no_more)
-    alerts.send("freeze", "warning", "frozen")
+    alerts("freeze", "warning", "frozen")
     assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
     assert sink == []
 
@@ -147,8 +147,8 @@ def test_an_alert_that_finds_no_thread_stands_in_the_log_and_stops_nothing(
 def test_a_sink_may_register_another_one() -> None:
     alerts, inner = Alerts(), Sink()
     alerts.register_alert_sink(lambda *_alert: alerts.register_alert_sink(inner))
-    alerts.send("freeze", "warning", "frozen")
-    alerts.send("freeze", "warning", "frozen again")
+    alerts("freeze", "warning", "frozen")
+    alerts("freeze", "warning", "frozen again")
     assert len(inner) == 1
 
 
@@ -188,7 +188,7 @@ def with_apprise(monkeypatch: pytest.MonkeyPatch, module: ModuleType | None) -> 
 def test_addresses_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     module = FakeApprise()
     with_apprise(monkeypatch, module)
-    Alerts([Secret("json://one")]).send("freeze", "critical", f"frozen, {KEY}")
+    Alerts([Secret("json://one")])("freeze", "critical", f"frozen, {KEY}")
     ((title, body),) = module.sent
     assert "freeze" in title
     assert "frozen" in body
@@ -219,7 +219,7 @@ def test_a_slow_server_holds_an_operation_up_for_a_moment_only(
     module = FakeApprise()
     module.goes_on.clear()
     with_apprise(monkeypatch, module)
-    Alerts([Secret("json://one")]).send("freeze", "critical", "frozen")
+    Alerts([Secret("json://one")])("freeze", "critical", "frozen")
     assert module.sent == []
     module.goes_on.set()
     assert module.is_through.wait(60), "it goes on behind"
@@ -230,6 +230,6 @@ def test_a_failed_delivery_is_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with_apprise(monkeypatch, FakeApprise(succeeds=False))
-    Alerts([Secret("json://one")]).send("freeze", "critical", "frozen")
+    Alerts([Secret("json://one")])("freeze", "critical", "frozen")
     assert [record.levelname for record in caplog.records] == ["CRITICAL", "ERROR"]
     assert "freeze" in caplog.records[1].getMessage()

@@ -71,7 +71,8 @@ def test_each_variable_sets_its_field_and_an_argument_wins(
     form = addresses.get(field, "value-{}")
     monkeypatch.setenv(VARIABLES[field], form.format(1))
     assert plain(getattr(Settings.load(), field)) == form.format(1)
-    assert plain(getattr(Settings.load(**{field: form.format(2)}), field)) == form.format(2)
+    given: dict[str, Any] = {field: form.format(2)}
+    assert plain(getattr(Settings.load(**given), field)) == form.format(2)
     assert getattr(Settings(), field) == Settings.model_fields[field].default
 
 
@@ -204,7 +205,8 @@ def test_times_and_choices_are_checked(values: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("field", SECRET_FIELDS)
 def test_a_secret_is_shown_by_nothing(field: str) -> None:
-    settings = Settings(**{field: KEY}, alert_urls=f"slack://{KEY}")
+    given: dict[str, Any] = {field: KEY}
+    settings = Settings(**given, alert_urls=f"slack://{KEY}")
     shown = [
         repr(settings), str(settings), f"{settings}", repr(settings.model_dump()),
         settings.model_dump_json(), repr(vars(settings)), repr(copy.deepcopy(settings)),

@@ -30,7 +30,7 @@ def test_the_commands_set_vault_up_and_rotate_a_key(
     holds_secrets(tmp_path / "new-key.txt").write_text(NEW_KEY + "\n")
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     environment = os.environ | {"VAULT_ADDR": own_vault.address, "VAULT_TOKEN": own_vault.token}
-    printed: dict[str, dict[str, object]] = {}
+    printed: dict[str, dict[str, str]] = {}
 
     def run(line: str) -> None:
         words = [str(own_vault.binary), *shlex.split(line)[1:]]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from stripe_billing_router.assembly import Surroundings
 from stripe_billing_router.errors import ConfigurationError
-from stripe_billing_router.keys import keyring
 from stripe_billing_router.settings import VARIABLES
 from support.fleet import SECRET, Fleet, fleet_in, until
 from support.platform import BOT
@@ -32,8 +32,12 @@ def fleet(own_vault: OwnVault, tmp_path: Path) -> Iterator[Fleet]:
 
 @pytest.fixture
 def unhurried(own_vault: OwnVault, tmp_path: Path) -> Iterator[Fleet]:
-    """One that reads the keys again only when Stripe refuses them."""
-    with fleet_in(tmp_path, own_vault, key_refresh_s=300.0) as fleet:
+    """One that reads the keys again only when Stripe refuses them, and then at once.
+
+    Rotations come faster in these tests than people make them.
+    """
+    around = Surroundings(key_pause_s=0.0)
+    with fleet_in(tmp_path, own_vault, key_refresh_s=300.0, surroundings=around) as fleet:
         yield fleet
 
 
@@ -136,13 +140,9 @@ def refuses(fleet: Fleet) -> bool:
 
 
 @pytest.mark.slow
-def test_sixteen_threads_charge_through_fifty_rotations(
-    unhurried: Fleet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sixteen_threads_charge_through_fifty_rotations(unhurried: Fleet) -> None:
     """Each rotation costs one reading, however many threads wait for it, and no charge."""
     fleet = unhurried
-    # Rotations come faster than people make them, so the pause between two readings goes.
-    monkeypatch.setattr(keyring, "_PAUSE_S", 0.0)
     assert fleet.charge().paid
     fleet.vault.watch()
     done = threading.Event()

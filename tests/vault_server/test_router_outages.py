@@ -52,11 +52,11 @@ def test_warm_charges_go_on_with_one_alert_and_a_new_key_is_found_afterwards(
         try:
             until(lambda: fleet.alerts("key_source_unreachable"), "the outage is told of")
             assert all(fleet.charge().paid for _ in range(5))
-            fleet.platform.router._keyring.refresh()
+            fleet.platform.parts.keyring.refresh()
             assert len(fleet.alerts("key_source_unreachable")) == 1
         finally:
             end(own_vault)
-        fleet.platform.router._keyring.refresh()
+        fleet.platform.parts.keyring.refresh()
         new = fleet.rotate()
         assert fleet.charge().paid
         assert fleet.key_in_use == new
@@ -68,10 +68,10 @@ def test_each_outage_is_told_of_once(own_vault: OwnVault, tmp_path: Path) -> Non
         assert fleet.charge().paid
         for outages in (1, 2):
             own_vault.seal()
-            fleet.platform.router._keyring.refresh()
-            fleet.platform.router._keyring.refresh()
+            fleet.platform.parts.keyring.refresh()
+            fleet.platform.parts.keyring.refresh()
             own_vault.unseal()
-            fleet.platform.router._keyring.refresh()
+            fleet.platform.parts.keyring.refresh()
             assert len(fleet.alerts("key_source_unreachable")) == outages
 
 
@@ -150,6 +150,6 @@ def test_warm_a_denial_stops_new_operations_until_it_is_taken_back(
         assert caught.value.money_moved == "no"
         assert fleet.platform.paths == []
         assert fleet.place.policy, "asking for its name writes it again"
-        fleet.platform.router._keyring.refresh()
+        fleet.platform.parts.keyring.refresh()
         assert fleet.charge().paid
         assert len(fleet.alerts("key_source_refuses")) == 1

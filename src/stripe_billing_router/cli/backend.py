@@ -55,7 +55,7 @@ def open_records() -> Iterator[Records]:
         settings.ledger_dir,
         now_ms=now_ms,
         database_away=settings.database_away,
-        on_event=_tell,
+        alert=_Warnings(),
     )
     try:
         yield records
@@ -147,10 +147,23 @@ def _import(modules: Sequence[str]) -> None:
             raise ConfigurationError(problem)
 
 
-def _tell(kind: str, severity: str, message: str, _context: Mapping[str, Any]) -> None:
-    # That the database is away, the command's own error says.
-    if severity != "info" and kind != "database_away":
-        say(f"{kind}: {safe(message)}", style="yellow", stderr=True)
+class _Warnings:
+    """Shows what the records report; that the database is unavailable, the command's error says."""
+
+    def __call__(
+        self,
+        kind: str,
+        severity: str,
+        message: str,
+        context: Mapping[str, Any] | None = None,  # noqa: ARG002 - The alert's signature.
+        *,
+        once_key: str | None = None,  # noqa: ARG002 - As above.
+    ) -> None:
+        if severity != "info" and kind != "database_away":
+            say(f"{kind}: {safe(message)}", style="yellow", stderr=True)
+
+    def over(self, once_key: str) -> None:
+        """Do nothing: a command shows each warning."""
 
 
 class _ToStderr(logging.Handler):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..core.clean_json import to_json
 from ..core.operation import MONEY_ACTIONS, LedgerRow
 from . import ledger_table
 from .backend import now_ms, open_records
@@ -164,7 +165,7 @@ def write_jsonl(rows: Iterator[LedgerRow]) -> None:
     from ..storage import codec  # noqa: PLC0415 - Not needed for the table, nor for `--help`.
 
     for row in rows:
-        sys.stdout.write(codec.to_json(codec.row_values(row)) + "\n")
+        sys.stdout.write(to_json(codec.row_values(row)) + "\n")
 
 
 def write_csv(rows: Iterator[LedgerRow]) -> None:

@@ -113,7 +113,7 @@ def operations(
 def _as_json(operation: Operation) -> Any:
     from ..storage import codec  # noqa: PLC0415 - Not needed for `--help`.
 
-    return strip_secrets(codec.operation_values(operation))
+    return strip_secrets(codec.operation_values(operation, whole=True))
 
 
 def _list(found: Sequence[Operation], *, is_cut: bool) -> None:

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
+from functools import cache
 from typing import Any
 
-from ..redaction import strip_secrets
+from .clean_json import CleanJson, clean
 
 _READS = ("retrieve", "list", "search", "retrieve_current")
+
+
+@cache
+def writes(method: str) -> bool:
+    """Say whether Stripe's state may change by a call of this method."""
+    return method.rpartition(".")[2] not in _READS
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +36,25 @@ class StripeCall:
     @property
     def writes(self) -> bool:
         """Whether Stripe's state may change by this call."""
-        return self.method.rpartition(".")[2] not in _READS
+        return writes(self.method)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reply:
-    """A 2xx answer: Stripe's JSON as plain data, and its headers in lower case."""
+    """A 2xx answer: Stripe's JSON as plain data, and its headers in lower case.
 
-    body: dict[str, Any] = field(repr=False)
+    `body` holds no secret: decisions and records are made of it. `whole` is Stripe's JSON with
+    its client secrets, for the caller's receipt and nothing else; None where it is only recorded.
+    """
+
+    body: CleanJson = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    whole: Mapping[str, Any] | None = field(default=None, repr=False)
 
-    @cached_property
-    def safe_body(self) -> Mapping[str, Any]:
-        """The body less its secrets: what may be written down, looked through once."""
-        body: dict[str, Any] = strip_secrets(self.body)
-        return body
+    @classmethod
+    def of(cls, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Reply:
+        """Return the reply with this JSON, looked through for secrets."""
+        return cls(clean(body), headers or {}, body)
 
     @property
     def request_id(self) -> str | None:

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
 from .receipt import Receipt
-
-Action = Literal["charge", "subscription", "refund", "checkout_session", "customer", "balance"]
 
 # Action types whose rows with `error=0` are money; finance sums exactly these.
 MONEY_ACTIONS = ("charge", "subscription", "refund")
@@ -37,7 +35,7 @@ class Instruction:
     Retries and recovery use this and never resolve again. Amounts are in minor units.
     """
 
-    action: Action
+    action: str  # charge, subscription, refund, checkout_session, customer or balance
     kind: str  # which flow: amount, price, subscription, refund, checkout, customer or balance
     bot_id: str
     amount_minor: int | None = None
@@ -76,13 +74,17 @@ class StepRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a settled or open operation amounts to."""
+    """What a settled or open operation amounts to.
+
+    Where `ledger_id` is set, that row of the ledger holds `body` for the journal as well.
+    """
 
     body: Mapping[str, Any]
     paid: bool
     amount: str | None  # major units, exact
     currency: str | None
     request_id: str | None = None
+    ledger_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,7 @@ class Operation:
 
     operation_id: str
     bot_id: str
-    action: Action
+    action: str  # charge, subscription, refund, checkout_session, customer or balance
     idempotency_key: str
     account: str
     attempt: int
@@ -149,7 +151,7 @@ class LedgerRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freeze:
-    """A standing order that bots matching `pattern` (as in fnmatch) make no further call."""
+    """A block, until it is lifted, of every further call of bots that match `pattern`."""
 
     id: str
     pattern: str

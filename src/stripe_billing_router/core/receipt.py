@@ -14,11 +14,24 @@ from ..redaction import strip_secrets
 class Receipt(Mapping[str, Any]):
     """The outcome of one operation: Stripe's object as plain data, with typed attributes.
 
-    `paid` is the test of success: it is true only when the money of a charge or subscription was
-    taken, or the money of a refund was returned. `amount` is in major units of `currency`.
-    `replayed` says that an earlier call with the same key made the effect and this one sent
-    nothing that could make it again. Item access gives Stripe's own JSON (`receipt["status"]`),
-    including a `client_secret` where Stripe sent one; `repr`, pickles and the ledger never do.
+    Item access gives Stripe's own JSON (`receipt["status"]`), including a `client_secret` where
+    Stripe sent one; `repr`, pickles and the ledger never do. A receipt cannot be changed.
+
+    Attributes:
+        id: of Stripe's object, such as `pi_…`.
+        object: its kind, such as `payment_intent`.
+        status: as Stripe's object says it; None where the kind has none.
+        paid: the test of success: true only when the money of a charge or subscription was taken,
+            or the money of a refund was returned.
+        amount: exact, in major units of `currency`; None where no amount belongs to it.
+        currency: a three-letter code in lower case, or None as for `amount`.
+        bot_id: `category:bot`, with the domain before it where that is not `stripe`.
+        operation_id: for `get_operation`; the same on every host.
+        idempotency_key: the business key, generated where the caller gave none.
+        request_id: Stripe's `req_…`, for their support.
+        replayed: whether an earlier call with the same key made the effect, and this one sent
+            nothing that could make it again.
+        livemode: false only where Stripe says so.
     """
 
     __slots__ = (
@@ -72,7 +85,7 @@ class Receipt(Mapping[str, Any]):
             builtins.object.__setattr__(self, name, value)
 
     def __getitem__(self, key: str) -> Any:
-        # A copy, so that nobody can change a receipt through a nested list or object.
+        # A copy: a receipt cannot be changed through a nested list or object either.
         return copy.deepcopy(self._body[key])
 
     def __iter__(self) -> Iterator[str]:

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from ..core.calls import CallFailedError, Failure, FailureKind, Reply, StripeCall
 from ..core.secret import Secret
-from ..gateway.skew import ALARMING_S, MISLEADING_S, clock_ahead_s, described
+from ..domain.resend import ALARMING_SKEW_MS, MISLEADING_SKEW_MS
+from ..gateway.clock import clock_ahead_s, described
 from ..settings import Settings
 from .diagnosis import Check, info, not_checked, ok, warning, wrong
 from .sources import Source, Usable
@@ -157,8 +158,8 @@ def _clock(answer: Reply) -> Check:
     ahead_s = clock_ahead_s(answer, time.time_ns() // 1_000_000)
     if ahead_s is None:
         return not_checked(name, "the answer does not say what time it is at Stripe")
-    if abs(ahead_s) > MISLEADING_S:
+    if 1000 * abs(ahead_s) > MISLEADING_SKEW_MS:
         return wrong(name, f"{described(ahead_s)}: no operation begins", remedy)
-    if abs(ahead_s) > ALARMING_S:
+    if 1000 * abs(ahead_s) > ALARMING_SKEW_MS:
         return warning(name, described(ahead_s), remedy)
     return ok(name, f"within {abs(ahead_s) + 1:.0f} s of Stripe's")

@@ -7,29 +7,9 @@ is free at once; another host waits for the lease to end.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from ..core.holder import Holder, parse_holder
 from ..core.operation import Operation, State
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """One process on one host. `started` tells it from a later process with the same id."""
-
-    host: str
-    pid: int
-    started: str
-
-    def __str__(self) -> str:
-        return f"{self.host}/{self.pid}/{self.started}"
-
-
-def parse_holder(text: str) -> Holder | None:
-    """Read a holder back from a lease, or return None where it is none."""
-    host, _, rest = text.partition("/")
-    pid, _, rest = rest.partition("/")
-    started = rest.partition("/")[0]
-    return Holder(host, int(pid), started) if host and pid.isdecimal() else None
 
 
 def is_held(

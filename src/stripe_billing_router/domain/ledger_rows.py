@@ -1,16 +1,24 @@
-"""What an operation's outcome looks like in the ledger and in the journal."""
+"""What the ledger and the journal keep of an operation's outcome.
+
+Rows are given as the columns that `billing_logger.log_event` takes, which is the one way in.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from .. import billing_logger
+from ..core.clean_json import CleanJson, clean
 from ..core.money import to_major
-from ..core.operation import LedgerRow, Operation, Result
+from ..core.operation import Operation, Result, State
 from ..errors import BillingError, InputError
 from .flows import Outcome
+from .objects.kind import Reversal
+
+Columns = dict[str, Any]
+
+REVERSED = (State.ROLLING_BACK, State.ROLLED_BACK)
 
 
 def _major(amount_minor: Any, currency: Any) -> Decimal | None:
@@ -26,52 +34,51 @@ def _major(amount_minor: Any, currency: Any) -> Decimal | None:
         return None
 
 
-def body_amount(body: Mapping[str, Any]) -> Decimal | None:
-    """Return the amount that a Stripe object names, in major units, where it names one."""
-    return _major(body.get("amount", body.get("amount_due")), body.get("currency"))
+def _text(value: Any) -> str | None:
+    """Leave out what Stripe answered in a shape of its own; the whole answer is in the row."""
+    return value if isinstance(value, str) else None
+
+
+def _columns(operation: Operation, **columns: Any) -> Columns:
+    return {"bot_id": operation.bot_id, "destination_account": operation.account, **columns}
 
 
 def result_of(outcome: Outcome) -> Result:
-    """Return what the journal keeps of a settlement: enough to replay its receipt for ever."""
+    """Return what the journal keeps of an outcome: enough to replay its receipt for ever."""
     amount = _major(outcome.amount_minor, outcome.currency)
     return Result(
-        body=outcome.reply.safe_body,
+        body=outcome.reply.body,
         paid=outcome.paid,
         amount=None if amount is None else format(amount, "f"),
         currency=outcome.currency,
-        request_id=outcome.reply.request_id,
+        request_id=outcome.reply.headers.get("request-id"),
     )
 
 
-def outcome_row(operation: Operation, outcome: Outcome, now_ms: int) -> LedgerRow:
-    """Return the ledger row of an operation that Stripe accepted."""
-    return entry(
+def outcome_row(operation: Operation, outcome: Outcome, result: Result) -> Columns:
+    """Return the row of an operation that Stripe accepted; `result` is what `result_of` says."""
+    return _columns(
         operation,
-        now_ms,
         action_type=outcome.action_type,
-        amount=_major(outcome.amount_minor, outcome.currency),
-        currency=outcome.currency,
-        user_email=outcome.user_email or operation.instruction.user_email,
-        raw_event_json=outcome.reply.safe_body,
+        amount=None if result.amount is None else Decimal(result.amount),
+        currency=_text(outcome.currency),
+        user_email=_text(outcome.user_email or operation.instruction.user_email),
+        raw_event_json=outcome.reply.body,
     )
 
 
-def failure_row(operation: Operation, error: BillingError, now_ms: int) -> LedgerRow:
-    """Return the ledger row of a failure, definite or not; it is never a money row."""
-    instruction = operation.instruction
-    amount = (
-        Decimal(instruction.amount)
-        if instruction.amount
-        else _major(instruction.amount_minor, instruction.currency)
-    )
+def failure_row(operation: Operation, error: BillingError) -> Columns:
+    """Return the row of a failure, definite or not; it is never a money row."""
+    asked = operation.instruction
     objects = error.details.get("objects") or {}
-    return entry(
+    return _columns(
         operation,
-        now_ms,
         action_type=operation.action,
-        amount=amount,
-        currency=instruction.currency,
-        user_email=instruction.user_email,
+        amount=Decimal(asked.amount)
+        if asked.amount
+        else _major(asked.amount_minor, asked.currency),
+        currency=asked.currency,
+        user_email=asked.user_email,
         destination_account=error.details.get("foreign_account") or operation.account,
         error=1,
         raw_event_json={
@@ -91,15 +98,63 @@ def failure_row(operation: Operation, error: BillingError, now_ms: int) -> Ledge
     )
 
 
-def entry(operation: Operation, now_ms: int, **columns: Any) -> LedgerRow:
-    """Build one row of an operation by way of `billing_logger.log_event`."""
-    rows: list[LedgerRow] = []
-    columns.setdefault("destination_account", operation.account)
-    # What Stripe answered in a shape of its own is left out; the whole answer stands in the row.
-    for name in ("user_email", "currency"):
-        if not isinstance(columns.get(name), str):
-            columns[name] = None
-    billing_logger.log_event(
-        bot_id=operation.bot_id, timestamp_ms=now_ms, writer=rows.append, **columns
+def mismatch_row(
+    operation: Operation, body: Mapping[str, Any], found: str, foreign_account: str | None
+) -> Columns:
+    """Return the row of an answer that is not the master account's; `found` says what it named."""
+    return _columns(
+        operation,
+        action_type=operation.action,
+        destination_account=foreign_account or operation.account,
+        amount=_major(body.get("amount", body.get("amount_due")), body.get("currency")),
+        currency=_text(body.get("currency")),
+        user_email=operation.instruction.user_email,
+        error=1,
+        raw_event_json={**body, "discrepancy": found},
     )
-    return rows[0]
+
+
+def reversal_row(operation: Operation, reversal: Reversal) -> Columns:
+    """Return the row that says how far the reversal of one object has come."""
+    refunded = reversal.refunded_minor or None
+    return _columns(
+        operation,
+        action_type="rollback",
+        amount=to_major(refunded, reversal.currency) if refunded and reversal.currency else None,
+        currency=_text(reversal.currency),
+        error=0 if reversal.complete else 1,
+        raw_event_json={
+            "id": reversal.id,
+            "object": reversal.object,
+            "operation_id": operation.operation_id,
+            "complete": reversal.complete,
+            "detail": reversal.detail,
+        },
+    )
+
+
+def refund_rows(operation: Operation) -> Iterator[Columns]:
+    """Yield a money row for each refund of a reversal, where the ledger has what it undid."""
+    if operation.state not in REVERSED or operation.result is None:
+        return
+    for step in operation.steps:
+        refund = step.reply or {}
+        if refund.get("object") == "refund" and refund.get("status") == "succeeded":
+            yield _columns(
+                operation,
+                action_type="refund",
+                amount=to_major(refund["amount"], refund["currency"]),
+                currency=refund["currency"],
+                timestamp_ms=operation.updated_ms,
+                user_email=operation.instruction.user_email,
+                raw_event_json=refund if isinstance(refund, CleanJson) else clean(refund),
+            )
+
+
+def policy_row(action: str, pattern: str, actor: str, reason: str) -> Columns:
+    """Return the row of a freeze, or of one that was lifted."""
+    return {
+        "action_type": action,
+        "bot_id": pattern,
+        "raw_event_json": {"object": action, "actor": actor, "reason": reason},
+    }

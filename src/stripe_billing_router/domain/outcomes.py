@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..core.calls import Failure, FailureKind, StripeCall, WriteEffect
-from ..core.operation import Operation
+from ..core.calls import Failure, FailureKind, WriteEffect, writes
+from ..core.operation import Operation, StepRecord
 
 _EFFECT: Final = {
     FailureKind.NOT_SENT: WriteEffect.NONE,
@@ -49,6 +49,17 @@ def effect_of(failure: Failure, *, earlier_send_unknown: bool) -> WriteEffect:
     return effect
 
 
+def decides(failure: Failure, record: StepRecord, *, created: bool) -> bool:
+    """Say whether a failed step decides what became of it, so that its flow may go on.
+
+    A read without an answer decides nothing once the operation has created something.
+    """
+    if writes(record.method):
+        earlier = record.unknown_sends > 0
+        return effect_of(failure, earlier_send_unknown=earlier) is not WriteEffect.UNKNOWN
+    return not (created and may_retry(failure))
+
+
 def may_retry(failure: Failure) -> bool:
     """Say whether sending the same step with the same key again can help."""
     if failure.replayed or (failure.should_retry is False and failure.http_status is not None):
@@ -56,12 +67,12 @@ def may_retry(failure: Failure) -> bool:
     return failure.kind in _TRANSIENT
 
 
-def retry_delay_s(failure: Failure, attempt: int) -> float:
-    """Return how long to wait before send number `attempt + 1`: 0.5 s doubling to 8 s.
+def retry_delay_s(failure: Failure, sends: int) -> float:
+    """Return how long to wait after this many sends: 0.5 s doubling to 8 s.
 
     Stripe's `Retry-After` is obeyed where it asks for more.
     """
-    return max(min(0.5 * 2.0 ** (attempt - 1), 8.0), failure.retry_after_s or 0.0)
+    return max(min(0.5 * 2.0 ** (sends - 1), 8.0), failure.retry_after_s or 0.0)
 
 
 def is_spent(operation: Operation) -> bool:
@@ -71,5 +82,5 @@ def is_spent(operation: Operation) -> bool:
         or record.failure is None
         or FailureKind(record.failure["kind"]) not in _NOTHING_KEPT
         for record in operation.steps
-        if StripeCall(record.step, record.method).writes
+        if writes(record.method)
     )

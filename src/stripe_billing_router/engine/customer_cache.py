@@ -7,7 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ..core.calls import Reply, StripeCall
+from ..core.events import Declined, Replied
 from ..core.forks import ForkSafeLock
 from ..core.operation import Instruction
 from ..domain.flows import default_payment_method
@@ -35,8 +35,9 @@ class CustomerCache:
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._currency_of_price: dict[str, str] = {}
 
-    def note(self, call: StripeCall, reply: Reply) -> None:
+    def note(self, event: Replied) -> None:
         """Keep what a reply says of a customer or price that was read; ignore other calls."""
+        call, reply = event.call, event.reply
         if call.method == "prices.retrieve" and call.target:
             if len(self._currency_of_price) < _MOST_KEPT:
                 self._currency_of_price[call.target] = str(reply.body.get("currency"))
@@ -54,10 +55,10 @@ class CustomerCache:
             while len(self._known) > _MOST_KEPT:
                 self._known.popitem(last=False)
 
-    def forget(self, customer_id: str | None) -> None:
+    def forget(self, event: Declined) -> None:
         """Drop what is known of a customer whose payment was declined: it may be out of date."""
         with self._lock:
-            self._known.pop(customer_id or "", None)
+            self._known.pop(event.customer_id or "", None)
 
     def complete(self, instruction: Instruction) -> Instruction:
         """Return the plan with what is known of its customer and price."""

@@ -6,34 +6,21 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import Any, Literal, Protocol
 
+from ..billing_logger import row_of
 from ..core.calls import Reply, StripeCall
 from ..core.ids import time_sorted_id
 from ..core.operation import Freeze, LedgerRow, Operation, State
-from ..domain.ledger_rows import body_amount, entry
-from ..domain.objects.reversal import reversible
-from ..domain.verification import Verdict
+from ..core.ports import Alert, Gateway, Runtime
+from ..domain.ledger_rows import mismatch_row
+from ..domain.objects.table import reversible
+from ..domain.verification import Verdict, verify
 from ..errors import AccountMismatchError, KeyAccountMismatchError, MoneyMoved
 from ..redaction import redact
 from ..storage.records import Records
 from .rollback import RollbackManager, RollbackReport
-from .sender import Gateway, Runtime
 
 log = logging.getLogger(__name__)
-
-
-class Alert(Protocol):
-    """Tells people; never raises."""
-
-    def __call__(
-        self,
-        kind: str,
-        severity: Literal["info", "warning", "error", "critical"],
-        message: str,
-        context: dict[str, Any],
-    ) -> None:
-        """Send one alert."""
 
 
 class MismatchHandler:
@@ -54,6 +41,12 @@ class MismatchHandler:
         self._distrust_key = distrust_key
         self._runtime = runtime
 
+    def check(self, operation: Operation, call: StripeCall, reply: Reply, gateway: Gateway) -> None:
+        """Raise `AccountMismatchError`, after the five steps, for an answer that is not ours."""
+        verdict = verify(reply.body, reply.headers, operation.account)
+        if not verdict.ok:
+            raise self.handle(operation, call, reply, verdict, gateway)
+
     def handle(
         self,
         operation: Operation,
@@ -73,7 +66,7 @@ class MismatchHandler:
             and operation.action != "refund"
             and bool(reversible(operation.steps, operation.operation_id))
         )
-        what = f"{call.method} answered with {_described(verdict)}"
+        what = f"Stripe answered {call.method} with {_described(verdict)}"
         wrote = any(StripeCall(step.step, step.method).writes for step in operation.steps)
         kept = State.UNKNOWN if wrote else State.FAILED
         marked = replace(
@@ -93,7 +86,7 @@ class MismatchHandler:
                 self.freeze(operation.bot_id, f"account mismatch: {what}")
             finally:
                 try:
-                    self._tell(marked, what, verdict)
+                    self._report(marked, what, verdict)
                 finally:
                     report = self._roll_back(marked, gateway) if reverses else None
         return _error(marked, what, report, read_only=not call.writes)
@@ -164,26 +157,15 @@ class MismatchHandler:
 
     def _write_down(self, operation: Operation, reply: Reply, verdict: Verdict) -> Operation | None:
         try:
-            row = self._row(operation, reply, verdict)
+            foreign = verdict.foreign_account
+            columns = mismatch_row(operation, reply.body, _described(verdict), foreign)
+            row = row_of(timestamp_ms=self._runtime.now_ms(), **columns)
             return self._records.save(operation, rows=(row,))
         except Exception:
             log.critical(
                 "a discrepancy of %s is not recorded", operation.operation_id, exc_info=True
             )
             return None
-
-    def _row(self, operation: Operation, reply: Reply, verdict: Verdict) -> LedgerRow:
-        return entry(
-            operation,
-            self._runtime.now_ms(),
-            action_type=operation.action,
-            destination_account=verdict.foreign_account or operation.account,
-            amount=body_amount(reply.body),
-            currency=reply.body.get("currency"),
-            user_email=operation.instruction.user_email,
-            error=1,
-            raw_event_json={**reply.body, "discrepancy": _described(verdict)},
-        )
 
     def freeze(self, bot_id: str, reason: str) -> None:
         """Freeze a bot for good; log it at CRITICAL where even that cannot be written."""
@@ -200,22 +182,19 @@ class MismatchHandler:
         except Exception:
             log.critical("bot %s could not be frozen", bot_id, exc_info=True)
 
-    def _tell(self, operation: Operation, what: str, verdict: Verdict) -> None:
-        try:
-            self._alert(
-                "critical_discrepancy",
-                "critical",
-                f"{operation.bot_id}: {what}; the bot is frozen",
-                {
-                    "bot_id": operation.bot_id,
-                    "operation_id": operation.operation_id,
-                    "foreign_account": verdict.foreign_account,
-                    "master_account": operation.account,
-                    "where": verdict.where,
-                },
-            )
-        except Exception:
-            log.critical("the alert about %s failed", operation.operation_id, exc_info=True)
+    def _report(self, operation: Operation, what: str, verdict: Verdict) -> None:
+        self._alert(
+            "critical_discrepancy",
+            "critical",
+            f"{operation.bot_id}: {what}; the bot is frozen",
+            {
+                "bot_id": operation.bot_id,
+                "operation_id": operation.operation_id,
+                "foreign_account": verdict.foreign_account,
+                "master_account": operation.account,
+                "where": verdict.where,
+            },
+        )
 
     def _roll_back(self, operation: Operation, gateway: Gateway) -> RollbackReport | None:
         report = None
@@ -237,7 +216,7 @@ class MismatchHandler:
 def _described(verdict: Verdict) -> str:
     if verdict.foreign_account is not None:
         return f"the foreign account {verdict.foreign_account} ({verdict.where})"
-    return f"something suspicious: {verdict.suspicion}"
+    return redact(f"something suspicious: {verdict.suspicion}")
 
 
 def _error(
@@ -251,7 +230,8 @@ def _error(
     else:
         done = "its reversal is not complete"
     return AccountMismatchError(
-        f"{what}; {done}. The bot is frozen: find out why before `unfreeze`",
+        f"{what}; {done}, and the bot is frozen",
+        "Find the cause before `unfreeze`.",
         money_moved=moved,
         operation_id=operation.operation_id,
         idempotency_key=operation.idempotency_key,

@@ -1,35 +1,33 @@
-"""Commit what an operation came to: its state and its ledger row, in one transaction."""
+"""Commit what came of an operation: its state and its ledger row, in one transaction."""
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Protocol
 
-from ..core.calls import Failure, WriteEffect
-from ..core.operation import LedgerRow, Operation, State
+from ..billing_logger import row_of
+from ..core.calls import Failure, FailureKind, WriteEffect
+from ..core.operation import LedgerRow, Operation, Result, State
+from ..core.ports import Runtime
 from ..core.receipt import Receipt
 from ..domain import refusals
-from ..domain.failures import public_error
+from ..domain.failures import error_of
 from ..domain.flows import Outcome
+from ..domain.leases import is_same_run
 from ..domain.ledger_rows import failure_row, outcome_row, result_of
+from ..domain.steps import with_brief_replies
 from ..errors import BillingError, KeyAccountMismatchError
 from ..storage.errors import StaleOperationError, StorageError
 from ..storage.records import Records
 from .mismatch import MismatchHandler
-from .sender import Runtime
-
-log = logging.getLogger(__name__)
 
 
-def error_of(operation: Operation, failure: Failure, effect: WriteEffect) -> BillingError:
-    """Return the error that a caller sees for a call of this operation that failed."""
-    return public_error(
-        failure,
-        effect,
-        action=operation.action.replace("_", " "),
-        operation_id=operation.operation_id,
-        idempotency_key=operation.idempotency_key,
-    )
+class InProgress(Protocol):
+    """What changes its operation as it goes on."""
+
+    operation: Operation
 
 
 class OutcomeWriter:
@@ -39,29 +37,36 @@ class OutcomeWriter:
         self._records = records
         self._mismatches = mismatches
         self._runtime = runtime
-        # Unknown, and written nowhere: the journal has them as at work, and they are not.
+        # Unknown, and written nowhere: the journal has them as in progress, and they are not.
         self.lost: set[str] = set()
 
     def settle(self, operation: Operation, outcome: Outcome) -> Receipt:
         """Commit what Stripe accepted; return its receipt, or raise where it had no effect."""
         if outcome.state is State.FAILED:
             raise self.fail(operation, refusals.ended(operation, outcome.reply.body))
-        stored = self.accept(operation, outcome)
+        result = result_of(outcome)
+        stored = self._accept(operation, outcome, result)
         if stored.state in (State.ROLLING_BACK, State.ROLLED_BACK):
             raise refusals.rolled_back(stored)  # by another process, which saw a mismatch
-        result = result_of(outcome)
-        return operation.receipt_from(result, body=outcome.reply.body, replayed=False)
+        return operation.receipt_from(result, body=outcome.reply.whole, replayed=False)
 
     def accept(self, operation: Operation, outcome: Outcome) -> Operation:
         """Commit what Stripe accepted, final or open."""
+        return self._accept(operation, outcome, result_of(outcome))
+
+    def _accept(self, operation: Operation, outcome: Outcome, result: Result) -> Operation:
+        now_ms = self._runtime.now_ms()
+        row = row_of(timestamp_ms=now_ms, **outcome_row(operation, outcome, result))
         settled = replace(
             operation,
             state=outcome.state,
-            result=result_of(outcome),
+            steps=with_brief_replies(operation.steps),
+            # The row holds Stripe's object for both.
+            result=replace(result, ledger_id=row.id),
             error_code=None,
             error_message=None,
         )
-        return self.save(settled, outcome_row(operation, outcome, self._runtime.now_ms()))
+        return self._save(settled, row, now_ms)
 
     def fail(self, operation: Operation, error: BillingError) -> BillingError:
         """Commit a definite failure; return the error with the operation's names on it."""
@@ -82,15 +87,38 @@ class OutcomeWriter:
         self._with_error(operation, State.UNKNOWN, error)
         return error
 
-    def _with_error(self, operation: Operation, state: State, error: BillingError) -> Operation:
-        return self.save(
-            replace(operation, state=state, error_code=error.code, error_message=error.message),
-            failure_row(operation, error, self._runtime.now_ms()),
-        )
+    @contextmanager
+    def if_interrupted(self, running: InProgress) -> Iterator[None]:
+        """Keep as unknown what an interrupt breaks off, wherever it strikes.
+
+        Left as it was, it would pass for work in progress: a bot's natural retry would pay again.
+        """
+        try:
+            yield
+        except (BillingError, StorageError):
+            raise
+        except BaseException:
+            current = self.caught_up(running.operation)
+            if current is not None:
+                self.unknown(current, Failure(FailureKind.OTHER, "the call was interrupted"))
+            raise
+
+    def caught_up(self, operation: Operation) -> Operation | None:
+        """Return it with a commit whose reply was lost; None where another has gone on with it."""
+        try:
+            stored = self._records.find(operation.operation_id)
+        except BillingError:
+            return operation
+        if stored is None or not is_same_run(stored, operation):
+            return None
+        return replace(operation, version=stored.version)
 
     def save(self, operation: Operation, row: LedgerRow | None) -> Operation:
         """Commit an operation with its row, and let go of its lease."""
-        now = replace(operation, lease_owner=None, updated_ms=self._runtime.now_ms())
+        return self._save(operation, row, self._runtime.now_ms())
+
+    def _save(self, operation: Operation, row: LedgerRow | None, now_ms: int) -> Operation:
+        now = replace(operation, lease_owner=None, updated_ms=now_ms)
         try:
             return self._records.save(now, rows=(row,) if row else ())
         except StaleOperationError as taken:
@@ -101,3 +129,16 @@ class OutcomeWriter:
                 self.lost.add(now.operation_id)
             self._mismatches.records_lost(now, row, lost)
             return now
+
+    def _with_error(self, operation: Operation, state: State, error: BillingError) -> Operation:
+        is_over = state is State.FAILED
+        ended = replace(
+            operation,
+            state=state,
+            steps=with_brief_replies(operation.steps) if is_over else operation.steps,
+            error_code=error.code,
+            error_message=error.problem,
+        )
+        now_ms = self._runtime.now_ms()
+        row = row_of(timestamp_ms=now_ms, **failure_row(operation, error))
+        return self._save(ended, row, now_ms)

@@ -7,7 +7,7 @@ import socket
 from functools import lru_cache
 from pathlib import Path
 
-from ..domain.leases import Holder
+from ..core.holder import Holder
 
 
 def current_process() -> Holder:

@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 
 from ..core.deadline import within
 from ..core.operation import Operation, State
+from ..core.ports import Alert, Gateway, Runtime
 from ..domain.leases import is_held
+from ..domain.resend import may_resume
 from ..errors import BillingError, BotFrozenError
 from ..storage.errors import StaleOperationError
 from ..storage.records import Records
 from .engine import Engine
 from .lookup import OutcomeLookup
-from .mismatch import Alert, MismatchHandler
-from .sender import Gateway, Runtime
+from .mismatch import MismatchHandler
 
 _UNFINISHED = (State.PENDING, State.UNKNOWN, State.OPEN, State.ROLLING_BACK)
 
@@ -117,9 +118,7 @@ class Recovery:
             self._lookup.refresh(operation)
         elif operation.state is State.ROLLING_BACK:
             self._mismatches.resume(operation, self._verified_gateway(operation.account))
-        elif self._age_ms(operation) > self._resume_within_ms or not self._engine.may_send_again(
-            operation
-        ):
+        elif not may_resume(operation, self._runtime.now_ms(), self._resume_within_ms):
             self._engine.settle_by_reading(operation)
         else:
             try:

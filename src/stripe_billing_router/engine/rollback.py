@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
-from ..core.calls import CallFailedError, Failure, Reply, StripeCall
-from ..core.money import to_major
-from ..core.operation import LedgerRow, Operation, State, StepRecord
-from ..domain.ledger_rows import entry
-from ..domain.objects.reversal import Reversal, reverse, reversible
+from ..billing_logger import row_of
+from ..core.calls import CallFailedError, Failure, Reply, StripeCall, writes
+from ..core.operation import Operation, State, StepRecord
+from ..core.ports import Gateway, Runtime
+from ..domain.ledger_rows import refund_rows, reversal_row
+from ..domain.objects.kind import Reversal
+from ..domain.objects.table import reverse, reversible
+from ..domain.objects.tagged import tags_of
+from ..domain.steps import failed, replied, with_step
 from ..storage.records import Records
-from ..storage.replay import refund_rows
-from .run import failed, replied, tags_of
-from .sender import Gateway, Runtime, Sender
+from .driver import Driver, Prepared
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +37,9 @@ RollbackHook = Callable[[RollbackReport], None]
 class RollbackManager:
     """Reverses the objects of one operation, and only those that carry its id in their metadata."""
 
-    def __init__(self, *, records: Records, sender: Sender, runtime: Runtime) -> None:
+    def __init__(self, *, records: Records, driver: Driver, runtime: Runtime) -> None:
         self._records = records
-        self._sender = sender
+        self._driver = driver
         self._runtime = runtime
         self._hooks: list[RollbackHook] = []
 
@@ -60,14 +61,16 @@ class RollbackManager:
             done.append(reversal)
         complete = all(reversal.complete for reversal in done)
         report = RollbackReport(operation.operation_id, operation.bot_id, complete, tuple(done))
+        now_ms = self._runtime.now_ms()
+        rows = [*(reversal_row(operation, reversal) for reversal in done), *refund_rows(operation)]
         self._records.save(
             replace(
                 operation,
                 state=State.ROLLED_BACK if complete else State.ROLLING_BACK,
-                updated_ms=self._runtime.now_ms(),
+                updated_ms=now_ms,
                 lease_owner=None,
             ),
-            rows=[*(self._row(operation, reversal) for reversal in done), *refund_rows(operation)],
+            rows=[row_of(**{"timestamp_ms": now_ms, **columns}) for columns in rows],
         )
         for hook in self._hooks:
             try:
@@ -81,68 +84,46 @@ class RollbackManager:
     def _reverse(
         self, operation: Operation, kind: str, target: str, gateway: Gateway
     ) -> tuple[Operation, Reversal]:
-        flow = reverse(kind, target, tags_of(operation))
-        outcome: Reply | CallFailedError | None = None
+        steps = ReversalSteps(operation, gateway, self._records, self._runtime)
         try:
-            while True:
-                if isinstance(outcome, CallFailedError):
-                    call = flow.throw(outcome)
-                elif outcome is None:
-                    call = next(flow)
-                else:
-                    call = flow.send(outcome)
-                operation, outcome = self._perform(operation, call, gateway)
-        except StopIteration as finished:
-            reversal: Reversal = finished.value
-            return operation, reversal
+            reversal = self._driver.drive(reverse(kind, target, tags_of(operation)), steps)
         except CallFailedError as problem:
             failure = problem.failure
             detail = f"{failure.kind}: {failure.message}"[:300]
-            return operation, Reversal(kind, target, False, detail)
+            reversal = Reversal(kind, target, False, detail)
+        return steps.operation, reversal
 
-    def _perform(
-        self, operation: Operation, call: StripeCall, gateway: Gateway
-    ) -> tuple[Operation, Reply | CallFailedError]:
+
+class ReversalSteps:
+    """The steps of a reversal: journalled by name, so that a second run replaces the first's."""
+
+    def __init__(
+        self, operation: Operation, gateway: Gateway, records: Records, runtime: Runtime
+    ) -> None:
+        self.operation = operation
+        self._gateway = gateway
+        self._records = records
+        self._runtime = runtime
+
+    def prepare(self, call: StripeCall) -> Prepared:
+        """Return the record of the step, in the journal before it is sent where it writes."""
         record = StepRecord(
             step=call.step,
             method=call.method,
             target=call.target,
             params=call.params,
-            attempt=operation.attempt,
+            attempt=self.operation.attempt,
             first_sent_ms=self._runtime.now_ms(),
         )
-        if call.writes:
-            operation = self._records.save(with_step(operation, record))
-        record, outcome = self._sender.send(operation, record, gateway)
-        if isinstance(outcome, Failure):
-            return with_step(operation, failed(record, outcome)), CallFailedError(outcome)
-        return with_step(operation, replied(record, outcome)), outcome
+        if writes(call.method):
+            self.operation = self._records.save(with_step(self.operation, record))
+        return Prepared(record, self._gateway)
 
-    def _row(self, operation: Operation, reversal: Reversal) -> LedgerRow:
-        facts: dict[str, Any] = {
-            "id": reversal.id,
-            "object": reversal.object,
-            "operation_id": operation.operation_id,
-            "complete": reversal.complete,
-            "detail": reversal.detail,
-        }
-        amount = (
-            to_major(reversal.refunded_minor, reversal.currency)
-            if reversal.refunded_minor and reversal.currency
-            else None
-        )
-        return entry(
-            operation,
-            self._runtime.now_ms(),
-            action_type="rollback",
-            amount=amount,
-            currency=reversal.currency,
-            error=0 if reversal.complete else 1,
-            raw_event_json=facts,
-        )
+    def replied(self, call: StripeCall, record: StepRecord, reply: Reply, gateway: Gateway) -> None:
+        """Keep the answer. Whose it is was found out before: that is why it is reversed."""
+        self.operation = with_step(self.operation, replied(record, reply))
 
-
-def with_step(operation: Operation, record: StepRecord) -> Operation:
-    """Return the operation with this step's record, replacing an earlier one of the same name."""
-    others = tuple(step for step in operation.steps if step.step != record.step)
-    return replace(operation, steps=(*others, record))
+    def failed(self, call: StripeCall, record: StepRecord, failure: Failure) -> CallFailedError:
+        """Keep the failure, and let the flow know."""
+        self.operation = with_step(self.operation, failed(record, failure))
+        return CallFailedError(failure)

@@ -1,94 +1,132 @@
-"""One operation under way: its journal entry, its flow, and what has been fed to the flow."""
+"""One operation in progress: its flow, and its steps as the journal has them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
-from ..core.calls import CallFailedError, Failure, FailureKind, Reply, StripeCall
+from ..core.calls import CallFailedError, Failure, FailureKind, Reply, StripeCall, writes
 from ..core.operation import Operation, StepRecord
-from ..domain.flows import Flow, FlowFactory, Outcome
-from ..domain.objects.reversal import OPERATION_TAG
-from ..domain.operations.charge import charge_by_amount, charge_by_price
-from ..domain.operations.refund import refund_payment
-from ..domain.operations.subscription import (
-    create_checkout_session,
-    create_customer,
-    create_subscription,
-    read_balance,
+from ..core.ports import Gateway, Runtime
+from ..domain.operations.table import flow_of
+from ..domain.outcomes import decides
+from ..domain.steps import (
+    created_something,
+    failed,
+    has_unknown_send,
+    recorded_outcome,
+    without_removal,
 )
-
-FLOWS: Mapping[str, FlowFactory] = {
-    "amount": charge_by_amount,
-    "price": charge_by_price,
-    "subscription": create_subscription,
-    "refund": refund_payment,
-    "checkout": create_checkout_session,
-    "customer": create_customer,
-    "balance": read_balance,
-}
+from ..errors import BillingError
+from .driver import Answer, Prepared
+from .lease import Leases
+from .mismatch import MismatchHandler
 
 
-def tags_of(operation: Operation) -> dict[str, str]:
-    """Return the metadata by which an object at Stripe is known as this operation's."""
-    return {
-        OPERATION_TAG: operation.operation_id,
-        "sbr_bot": operation.bot_id,
-        "sbr_action": operation.action,
-        "sbr_attempt": str(operation.attempt),
-    }
+class NotSettledError(Exception):
+    """What a step did is not known; the operation is kept as unknown."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.kind.value)
+        self.failure = failure
+
+
+class SendingIsNoUseError(Exception):
+    """Stripe answers its own fault, and will again: only reading shows what it had done before."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.kind.value)
+        self.execution_over = failure.replayed
 
 
 class Run:
-    """Drives one flow: records go in, calls come out.
+    """The steps of a call: each is in the journal before it is sent.
 
-    Recorded steps of an earlier process are fed back in order, with the parameters they were sent
-    with; the first call without a recorded outcome is the next one to send.
+    Steps that an earlier process recorded come first, in order and with the parameters they were
+    sent with; the first one without a recorded outcome is the next to send.
     """
 
-    def __init__(self, operation: Operation) -> None:
-        self.operation = operation
-        self._flow: Flow = FLOWS[operation.instruction.kind](
-            operation.instruction, tags_of(operation)
-        )
-        self._started = False
+    def __init__(
+        self,
+        operation: Operation,
+        *,
+        leases: Leases,
+        mismatches: MismatchHandler,
+        verified_gateway: Callable[[str], Gateway],
+        runtime: Runtime,
+    ) -> None:
+        self.operation = leases.renewed(operation)
+        self.flow = flow_of(self.operation)
+        self._leases = leases
+        self._mismatches = mismatches
+        self._verified_gateway = verified_gateway
+        self._runtime = runtime
         self._position = 0  # of the call in hand among the recorded steps
-        self.resumed = bool(operation.steps)
+        self._resumed = bool(operation.steps)
 
-    def first(self) -> StripeCall:
-        """Return the first call."""
-        call = self.advance(None)
-        assert isinstance(call, StripeCall), "every flow makes at least one call"
+    def start(self) -> StripeCall:
+        """Return the first call; one that writes is recorded, to be committed with the intent."""
+        call = next(self.flow)
+        if writes(call.method):
+            self._intend(call, self.operation.updated_ms)
         return call
 
-    def advance(self, outcome: Reply | CallFailedError | None) -> StripeCall | Outcome:
-        """Feed the outcome of the call in hand; return the next call, or what it all came to.
+    def prepare(self, call: StripeCall) -> Answer | Prepared:
+        """Return the recorded answer to the call in hand, or its record, ready to be sent.
 
-        Raises what the flow raises: a definite failure, bad input, or `UncleanError`.
+        A step that writes is in the journal by then. Raises where there is no way to Stripe.
         """
-        try:
-            if not self._started:
-                self._started = True
-                return next(self._flow)
+        is_committed = self._position < len(self.operation.steps)
+        record = self._intend(call)
+        answer = recorded_outcome(record)
+        if answer is not None:
             self._position += 1
-            if isinstance(outcome, CallFailedError):
-                return self._flow.throw(outcome)
-            assert outcome is not None, "a call's outcome must be fed back"
-            return self._flow.send(outcome)
-        except StopIteration as done:
-            ended: Outcome = done.value
-            return ended
+            return answer
+        is_write = writes(call.method)
+        if is_write and is_committed and self._resumed:
+            # A process that died may have sent it.
+            self._note(replace(record, unknown_sends=max(1, record.unknown_sends)))
+        gateway = self._gateway()
+        if is_write and not is_committed:
+            self.operation = self._leases.take(self.operation)
+        return Prepared(self.operation.steps[self._position], gateway)
 
-    @property
-    def has_record(self) -> bool:
-        """Whether the call in hand is recorded already."""
-        return self._position < len(self.operation.steps)
+    def _gateway(self) -> Gateway:
+        """Return the way to Stripe; where there is none, what was begun stays unknown."""
+        try:
+            return self._verified_gateway(self.operation.account)
+        except BillingError as refused:
+            if not created_something(self.operation) and not has_unknown_send(self.operation):
+                self.operation = replace(self.operation, steps=())  # nothing of it was sent
+                raise
+            problem = Failure(FailureKind.OTHER, refused.problem)
+        raise NotSettledError(problem)
 
-    def intend(self, call: StripeCall, now_ms: int) -> StepRecord:
-        """Return the record of the call in hand, adding it when it is not there yet."""
+    def replied(self, call: StripeCall, record: StepRecord, reply: Reply, gateway: Gateway) -> None:
+        """Note an answer; raise where it is not the master account's."""
+        self._note(replace(record, reply=reply.body))
+        self._mismatches.check(self.operation, call, reply, gateway)
+        self._position += 1
+
+    def failed(self, call: StripeCall, record: StepRecord, failure: Failure) -> CallFailedError:
+        """Note a definite failure for the flow to deal with; raise where it is not definite."""
+        self._note(record)
+        created = created_something(self.operation)
+        if not decides(failure, record, created=created):
+            if writes(call.method) and (failure.replayed or failure.should_retry is False):
+                raise SendingIsNoUseError(failure)
+            raise NotSettledError(failure)
+        self._note(failed(record, failure))
+        self._position += 1
+        return CallFailedError(failure)
+
+    def forget_removal(self) -> None:
+        """Drop the records of a removal that failed, so that it is tried again next time."""
+        self.operation = replace(self.operation, steps=without_removal(self.operation.steps))
+
+    def _intend(self, call: StripeCall, now_ms: int | None = None) -> StepRecord:
         steps = self.operation.steps
-        if self.has_record:
+        if self._position < len(steps):
             recorded = steps[self._position]
             assert recorded.step == call.step, f"{recorded.step} was recorded, not {call.step}"
             return recorded
@@ -98,71 +136,12 @@ class Run:
             target=call.target,
             params=call.params,
             attempt=self.operation.attempt,
-            first_sent_ms=now_ms,
+            first_sent_ms=now_ms or self._runtime.now_ms(),
         )
         self.operation = replace(self.operation, steps=(*steps, record))
         return record
 
-    def note(self, record: StepRecord) -> None:
-        """Put the outcome of the call in hand into its record."""
-        steps = list(self.operation.steps)
-        steps[self._position] = record
-        self.operation = replace(self.operation, steps=tuple(steps))
-
-    def forget_removal(self) -> None:
-        """Drop the records of a removal that failed, so that it is tried afresh next time.
-
-        So is the last step if it was a read: nothing can come after what failed there.
-        """
-        kept = [record for record in self.operation.steps if not record.step.startswith("remove.")]
-        if kept and kept[-1].failure is not None and not _writes(kept[-1]):
-            kept.pop()
-        self.operation = replace(self.operation, steps=tuple(kept))
-
-    @property
-    def wrote(self) -> bool:
-        """Whether any write of this run made something, if only what a decline leaves behind."""
-        return any(
-            record.reply is not None or (record.failure or {}).get("objects")
-            for record in self.operation.steps
-            if _writes(record)
-        )
-
-    @property
-    def undecided(self) -> bool:
-        """Whether any write may have been sent whose outcome is not known."""
-        return any(record.unknown_sends > 0 for record in undecided(self.operation))
-
-
-def undecided(operation: Operation) -> list[StepRecord]:
-    """Return the writes whose outcome is not known: sent, or about to be."""
-    return [
-        record
-        for record in operation.steps
-        if record.reply is None and record.failure is None and _writes(record)
-    ]
-
-
-def _writes(record: StepRecord) -> bool:
-    return StripeCall(record.step, record.method).writes
-
-
-def recorded_outcome(record: StepRecord) -> Reply | CallFailedError | None:
-    """Return what a recorded step came to, or None while that is not known."""
-    if record.reply is not None:
-        return Reply(dict(record.reply))
-    if record.failure is not None:
-        facts: dict[str, Any] = dict(record.failure)
-        facts["kind"] = FailureKind(facts["kind"])
-        return CallFailedError(Failure(**facts))
-    return None
-
-
-def replied(record: StepRecord, reply: Reply) -> StepRecord:
-    """Return the record with Stripe's answer, less its secrets."""
-    return replace(record, reply=reply.safe_body)
-
-
-def failed(record: StepRecord, failure: Failure) -> StepRecord:
-    """Return the record with a definite failure."""
-    return replace(record, failure=asdict(failure))
+    def _note(self, record: StepRecord) -> None:
+        steps = self.operation.steps
+        noted = (*steps[: self._position], record, *steps[self._position + 1 :])
+        self.operation = replace(self.operation, steps=noted)

@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from dataclasses import replace
 
-from ..core.calls import CallFailedError, Failure, FailureKind, Reply, StripeCall, WriteEffect
+from ..core.calls import (
+    CallFailedError,
+    Failure,
+    FailureKind,
+    Reply,
+    StripeCall,
+    WriteEffect,
+    writes,
+)
 from ..core.deadline import remaining_s
 from ..core.ids import step_key
 from ..core.operation import Operation, StepRecord
-from ..domain.leases import Holder
+from ..core.ports import Gateway, Runtime
 from ..domain.outcomes import effect_of, may_retry, retry_delay_s
-
-# Stripe forgets a key once it is at least 24 hours old; an hour of that is kept for clocks that
-# disagree. Source: Stripe, "Idempotent requests".
-RESEND_WINDOW_MS: Final = 23 * 3600 * 1000
-
-# By how much the clocks of two hosts may differ without anybody being alarmed.
-CLOCK_SKEW_MS: Final = 10 * 60 * 1000
-
-# How long after its last commit an operation may still be sent. Others believe that nothing of it
-# is on its way once it was left alone for twice as long (`ABSENCE_PROVEN_AFTER_MS`).
-SEND_WITHIN_MS: Final = 5 * 60 * 1000
-
-
-class Gateway(Protocol):
-    """What is needed of the way to Stripe."""
-
-    def send(self, call: StripeCall, *, idempotency_key: str | None) -> Reply:
-        """Make one request; raise `CallFailedError` for anything but a good answer."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Runtime:
-    """Time, the process, and how to wait: handed in, so that tests can turn the clock."""
-
-    now_ms: Callable[[], int]
-    sleep: Callable[[float], None]
-    holder: Callable[[], Holder]
-    is_alive: Callable[[Holder], bool]
+from ..domain.resend import is_too_late
 
 
 class Sender:
@@ -57,10 +35,11 @@ class Sender:
         Returns the record with the sends that ended unknown counted, and the last outcome.
         """
         call = StripeCall(record.step, record.method, record.params, record.target)
-        key = step_key_of(operation, record) if call.writes else None
+        is_write = writes(record.method)
+        key = step_key_of(operation, record) if is_write else None
         sends = 0
         while True:
-            if call.writes and self._is_too_late(operation, record):
+            if is_write and is_too_late(operation, record, self._runtime.now_ms()):
                 return record, Failure(FailureKind.OTHER, "this process was held up for too long")
             sends += 1
             try:
@@ -75,13 +54,6 @@ class Sender:
             if not may_retry(failure) or left_s is None or delay_s > left_s:
                 return record, failure
             self._runtime.sleep(delay_s)
-
-    def _is_too_late(self, operation: Operation, record: StepRecord) -> bool:
-        """Say whether this process stood still (a suspended host) while the world went on."""
-        now_ms = self._runtime.now_ms()
-        begun_ms = max(operation.updated_ms, record.first_sent_ms or 0)
-        first_ms = record.first_sent_ms or now_ms
-        return now_ms - begun_ms > SEND_WITHIN_MS or now_ms - first_ms > RESEND_WINDOW_MS
 
 
 def step_key_of(operation: Operation, record: StepRecord) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from email.utils import mktime_tz, parsedate_tz
 from typing import Final
 
-from ..alerts import Alerts
 from ..core.calls import Reply, StripeCall
-from ..engine.sender import Runtime
+from ..core.ports import Alert, ClosableGateway, Runtime
+from ..domain.resend import ALARMING_SKEW_MS, MISLEADING_SKEW_MS
 from ..errors import ConfigurationError
-from ..keys.keyring import ClosableGateway
-from .skew import ALARMING_S, MISLEADING_S, clock_ahead_s, described
 
 _SKEW: Final = "clock_skew"  # a condition that lasts, told once
 
@@ -26,13 +25,15 @@ class ClockCheckedGateway:
         self,
         gateway: ClosableGateway,
         runtime: Runtime,
-        alerts: Alerts,
+        alert: Alert,
         distrust: Callable[[], None],
     ) -> None:
         self._gateway = gateway
         self._runtime = runtime
-        self._alerts = alerts
+        self._alert = alert
         self._distrust = distrust
+        # Perhaps alarmed by the way with the key before this one.
+        self._is_alarmed = True
 
     def send(self, call: StripeCall, *, idempotency_key: str | None) -> Reply:
         """Make one request; see `Gateway.send`.
@@ -44,7 +45,7 @@ class ClockCheckedGateway:
         if ahead_s is None:
             return reply
         self._tell(ahead_s)
-        if abs(ahead_s) > MISLEADING_S:
+        if abs(ahead_s) > MISLEADING_SKEW_MS / 1000:
             if call.method == "accounts.retrieve_current":
                 raise ConfigurationError(
                     f"{described(ahead_s)}, so that it cannot tell how old an idempotency key is; "
@@ -59,15 +60,34 @@ class ClockCheckedGateway:
         self._gateway.close()
 
     def _tell(self, ahead_s: float) -> None:
-        if abs(ahead_s) > ALARMING_S:
-            self._alerts.send(
+        if abs(ahead_s) > ALARMING_SKEW_MS / 1000:
+            self._is_alarmed = True
+            self._alert(
                 "clock_skew",
                 "error",
-                f"{described(ahead_s)}; beyond {MISLEADING_S / 60:.0f} minutes no operation "
-                "begins. Set the clock (NTP)",
+                f"{described(ahead_s)}; beyond {MISLEADING_SKEW_MS / 60_000:.0f} minutes no "
+                "operation begins. Set the clock (NTP)",
                 {"clock_ahead_s": round(ahead_s)},
                 once_key=_SKEW,
             )
-        else:
-            # Perhaps told by the way with the key before this one.
-            self._alerts.over(_SKEW)
+        elif self._is_alarmed:
+            self._is_alarmed = False
+            self._alert.over(_SKEW)
+
+
+def clock_ahead_s(reply: Reply, now_ms: int) -> float | None:
+    """Return by how many seconds this host is ahead of Stripe (negative: behind it).
+
+    None where the answer has no date that says so: that is no reason to stop anybody.
+    """
+    try:
+        date = parsedate_tz(reply.headers.get("date", ""))
+        return None if date is None else now_ms / 1000 - mktime_tz(date)
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+
+
+def described(ahead_s: float) -> str:
+    """Say it in words, such as `this host's clock is 12 minutes behind Stripe's`."""
+    side = "ahead of" if ahead_s > 0 else "behind"
+    return f"this host's clock is {abs(ahead_s) / 60:.0f} minutes {side} Stripe's"

@@ -10,6 +10,7 @@ from typing import Any, Final, NoReturn
 import stripe
 
 from ..core.calls import CallFailedError, Failure, FailureKind, Reply, StripeCall
+from ..core.clean_json import clean
 from ..core.secret import Secret
 from ..redaction import redact
 from .errors import failure_of
@@ -86,13 +87,12 @@ class StripeGateway:
         if method is None or refusal:
             # A fault of ours, found before anything was sent.
             raise CallFailedError(Failure(FailureKind.INVALID, refusal))
+        url = method.url(call.target) if call.target else method.path
         options = {"idempotency_key": idempotency_key} if method.verb == "post" else {}
         try:
             # The SDK's public way to send a request without building its objects around the
             # answer: those hold the key and can pay, and they are two thirds of a call's cost.
-            response = self._client.raw_request(
-                method.verb, method.url(call.target), **call.params, **options
-            )
+            response = self._client.raw_request(method.verb, url, **call.params, **options)
             return _reply(response, method, call.target)
         except CallFailedError as error:
             failure = error.failure
@@ -223,8 +223,9 @@ def _refusal(call: StripeCall, method: Method | None, idempotency_key: str | Non
     if method.verb == "post" and not idempotency_key:
         # The SDK would invent a key, and a retry would then pay again.
         return f"{call.method} needs an idempotency key."
-    if method.takes_target != bool(call.target):
-        return f"{call.method} {'needs' if method.takes_target else 'takes no'} id."
+    takes_target = "{}" in method.path
+    if takes_target != bool(call.target):
+        return f"{call.method} {'needs' if takes_target else 'takes no'} id."
     if call.target in {".", ".."}:
         # It would be taken for a step in the path.
         return f"{call.method}: {call.target!r} is no id."
@@ -248,7 +249,7 @@ def _reply(response: Any, method: Method, target: str | None) -> Reply:
                 request_id=headers.get("request-id"),
             )
         )
-    return Reply(body=body, headers=dict(headers))
+    return Reply(clean(body), dict(headers), body)
 
 
 def _parsed(text: str) -> Any:

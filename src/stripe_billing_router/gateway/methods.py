@@ -30,14 +30,9 @@ class Method:
     # The prefix of the answer's id, where Stripe's ids of that kind have always had one.
     id_prefix: str = ""
 
-    @property
-    def takes_target(self) -> bool:
-        """Whether the path has a place for an id."""
-        return "{}" in self.path
-
-    def url(self, target: str | None) -> str:
+    def url(self, target: str) -> str:
         """Return the path with `target` quoted in its place."""
-        return self.path.replace("{}", quote(target, safe="")) if target else self.path
+        return self.path.replace("{}", quote(target, safe=""))
 
 
 def _rows() -> dict[str, Method]:

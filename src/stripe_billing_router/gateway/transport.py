@@ -7,7 +7,6 @@ the engine's decision. Certificates are checked against the bundle that the SDK 
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import ssl
@@ -21,6 +20,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from ..core.deadline import bounded_s
+from ..core.forks import renew_after_fork
 
 # One answer of Stripe's is a few kilobytes, a page of a hundred invoices a few hundred.
 _LARGEST_BODY: Final = 16 * 1024 * 1024
@@ -111,10 +111,14 @@ class PooledTransport(stripe.HTTPClient):
         self._connect_timeout_s = connect_timeout_s
         self._read_timeout_s = read_timeout_s
         self._call_timeout_s = call_timeout_s
-        # Pools by origin, and the process that they belong to: replaced whole, never cleared, so
-        # that no lock is needed that a fork could copy in its locked state.
+        # Pools by origin: replaced whole, never cleared, so that no lock is needed that a fork
+        # could copy in its locked state.
         self._pools: dict[str, urllib3.HTTPConnectionPool] = {}
-        self._pid = os.getpid()
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Leave the parent its connections: two processes on one would mix their requests."""
+        self._pools = {}
 
     def request(
         self,
@@ -145,12 +149,16 @@ class PooledTransport(stripe.HTTPClient):
     def _exchange(
         self, method: str, url: str, headers: dict[str, str], body: Any
     ) -> tuple[bytes, int, Mapping[str, str]]:
-        if not all(_HEADER_VALUE.fullmatch(value) for value in headers.values()):
-            # http.client would refuse it too, in a sentence that quotes the value.
-            raise _NotConnectedError("a header holds a character that HTTP does not allow")
+        for value in headers.values():
+            if not _HEADER_VALUE.fullmatch(value):
+                # http.client would refuse it too, in a sentence that quotes the value.
+                raise _NotConnectedError("a header holds a character that HTTP does not allow")
         address = urlsplit(url)
         target = f"{address.path}?{address.query}" if address.query else address.path
-        deadline = time.monotonic() + bounded_s(self._call_timeout_s)
+        connect_s, read_s, call_s = bounded_s(
+            self._connect_timeout_s, self._read_timeout_s, self._call_timeout_s
+        )
+        deadline = time.monotonic() + call_s
         response = self._pool(f"{address.scheme}://{address.netloc}").urlopen(
             method.upper(),
             target,
@@ -160,9 +168,7 @@ class PooledTransport(stripe.HTTPClient):
             redirect=False,
             assert_same_host=False,
             preload_content=False,
-            timeout=urllib3.Timeout(
-                connect=bounded_s(self._connect_timeout_s), read=bounded_s(self._read_timeout_s)
-            ),
+            timeout=urllib3.Timeout(connect=connect_s, read=read_s),
         )
         try:
             content = self._read(response, deadline)
@@ -188,10 +194,6 @@ class PooledTransport(stripe.HTTPClient):
         return b"".join(chunks)
 
     def _pool(self, origin: str) -> urllib3.HTTPConnectionPool:
-        if self._pid != os.getpid():
-            # The parent's connections stay the parent's: two processes writing to one of them
-            # would mix their requests.
-            self._pools, self._pid = {}, os.getpid()
         pool = self._pools.get(origin)
         if pool is None:
             # Two threads may both make one; the first to be stored is used by both.

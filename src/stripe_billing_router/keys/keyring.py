@@ -13,13 +13,12 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final
 
-from ..alerts import Alerts
-from ..core.calls import CallFailedError, FailureKind, Reply, StripeCall
 from ..core.deadline import remaining_s
+from ..core.ports import Alert, ClosableGateway, Gateway
 from ..core.secret import Secret
-from ..engine.sender import Gateway
+from ..core.single_flight import SingleFlight
 from ..errors import (
     BillingError,
     ConfigurationError,
@@ -29,11 +28,9 @@ from ..errors import (
     StripeUnavailableError,
 )
 from .proof import verify_key
-from .refresher import Refresher, SingleFlight
+from .refresher import Refresher
+from .renewal import MOST_ROLLS, RenewingGateway
 from .sources import Keys, KeySources, SourceAwayError
-
-# However many operations find their key refused, the source is asked no more often than this.
-_PAUSE_S: Final = 1.0
 
 # How often it is asked while it cannot be reached or has no usable key.
 _RETRY_S: Final = 15.0
@@ -41,21 +38,7 @@ _RETRY_S: Final = 15.0
 # However rarely they are to be read: no thread can wait for longer than some weeks.
 _LONGEST_S: Final = 24 * 3600.0
 
-# How many newer keys one request tries, should they be rolled one right after the other.
-_MOST_ROLLS: Final = 3
-
-# How long after its first send a refused step may be sent again, by the clock on the wall: a host
-# that was suspended meanwhile may find the step taken up elsewhere, and its key forgotten.
-_RESEND_WITHIN_S: Final = 120.0
-
 log = logging.getLogger(__name__)
-
-
-class ClosableGateway(Gateway, Protocol):
-    """A gateway that holds connections."""
-
-    def close(self) -> None:
-        """Close them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,28 +59,35 @@ class Keyring:
     Args:
         refresh_s: how often keys from Vault are read again, by a thread of the ring's own.
         stale_after_s: how long they may be used while Vault does not confirm them.
+        pause_s: however many operations find their key refused, the source is asked no more often.
     """
 
     def __init__(
         self,
         sources: KeySources,
         open_gateway: Callable[[Secret], ClosableGateway],
-        alerts: Alerts,
+        alert: Alert,
         *,
         refresh_s: float,
         stale_after_s: float,
+        pause_s: float = 1.0,
     ) -> None:
         self._sources = sources
+        self._can_change = sources.can_change
         self._open_gateway = open_gateway
-        self._alerts = alerts
+        self._alert = alert
         self._refresh_s = refresh_s
         self._stale_after_s = stale_after_s
+        self._pause_s = pause_s
         self._held: _Held | None = None
         # What is wrong with what the source has now; no operation begins until it is corrected.
         self._refusal: ConfigurationError | None = None
         self._read_s = -math.inf
         self._round = 0
-        self._flight = SingleFlight()
+        self._flight = SingleFlight(
+            "the Stripe keys are being read, and that takes longer than this call may; nothing "
+            "was sent, call again later"
+        )
         self._refresher = Refresher(self)
 
     @property
@@ -114,7 +104,7 @@ class Keyring:
         Raises `KeyAccountMismatchError`, `MasterAccountError`, `InvalidKeyError` or
         `StripeUnavailableError`; nothing else was sent then.
         """
-        return _RenewingGateway(
+        return RenewingGateway(
             self._verified(account).gateway, lambda refused: self._instead_of(refused, account)
         )
 
@@ -124,7 +114,7 @@ class Keyring:
 
     def refresh(self) -> None:
         """Read the keys again; whatever that comes to is kept and told, and not raised."""
-        self._flight.take("renew", self._renew)
+        self._flight.do("renew", self._renew)
 
     def refresh_in_s(self) -> float:
         """Return in how many seconds that should be done next."""
@@ -136,7 +126,7 @@ class Keyring:
             and held.confirmed_s >= self._read_s
         )
         wait_s = self._refresh_s if is_good else min(self._refresh_s, _RETRY_S)
-        return max(min(wait_s, self._sources.due_in_s(), _LONGEST_S), _PAUSE_S)
+        return max(min(wait_s, self._sources.due_in_s(), _LONGEST_S), self._pause_s)
 
     def close(self) -> None:
         """End the thread and close the connections to Stripe; the next use begins anew."""
@@ -149,15 +139,17 @@ class Keyring:
 
     def _usable(self) -> _Held:
         held = self._held
-        while held is None or self._refusal is not None or self._is_stale(held):
-            self._flight.take("read", self._read)
+        while (
+            held is None or self._refusal is not None or (self._can_change and self._is_stale(held))
+        ):
+            self._flight.do("read", self._read)
             held = self._held
-        if self._sources.can_change:
+        if self._can_change:
             self._refresher.ensure_running()
         return held
 
     def _is_stale(self, held: _Held) -> bool:
-        if not self._sources.can_change:
+        if not self._can_change:
             return False
         return time.monotonic() - held.confirmed_s > self._stale_after_s
 
@@ -172,7 +164,7 @@ class Keyring:
             self._tell_of_source(keys)
             self._held = _Held(keys, self._open_gateway(keys.secret), time.monotonic())
         elif self._refusal is not None:
-            if time.monotonic() - self._read_s > _PAUSE_S:
+            if time.monotonic() - self._read_s > self._pause_s:
                 self._renew()
             if self._refusal is not None:
                 raise copy.copy(self._refusal)
@@ -180,7 +172,7 @@ class Keyring:
     def _verified(self, account: str) -> _Held:
         held = self._usable()
         while held.verified_in != self._round:
-            self._flight.take("prove", self._verify_held)
+            self._flight.do("prove", self._verify_held)
             held = self._usable()
         if held.keys.master_account_id != account:
             raise MasterAccountError(
@@ -215,14 +207,14 @@ class Keyring:
     def _instead_of(self, refused: Gateway, account: str) -> Gateway | None:
         """Return the way to Stripe with a newer key than one that was refused; None without."""
         try:
-            self._flight.take("replace", lambda: self._replace(refused))
+            self._flight.do("replace", lambda: self._replace(refused))
             # What is held by now may have been read by another thread, and not be proven yet.
             return self._verified(account).gateway
         except BillingError:
             return None
 
     def _replace(self, refused: Gateway) -> None:
-        for _ in range(_MOST_ROLLS):
+        for _ in range(MOST_ROLLS):
             if self._held is None or self._held.gateway is not refused:
                 return
             if not self._may_ask():
@@ -235,9 +227,9 @@ class Keyring:
 
     def _may_ask(self) -> bool:
         """Wait until the source may be asked again; false if that is later than anybody waits."""
-        if not self._sources.can_change:
+        if not self._can_change:
             return True
-        wait_s = max(0.0, self._read_s + _PAUSE_S - time.monotonic())
+        wait_s = max(0.0, self._read_s + self._pause_s - time.monotonic())
         left_s = remaining_s()
         if left_s is not None and wait_s > left_s:
             return False
@@ -256,7 +248,7 @@ class Keyring:
         else:
             return True
         if not problem.retryable:
-            self._alerts.send(
+            self._alert(
                 "new_key_refused",
                 "critical" if isinstance(problem, KeyAccountMismatchError) else "error",
                 f"New keys were found and are not used: {problem.message}. Those before them stay "
@@ -272,7 +264,7 @@ class Keyring:
         try:
             keys = self._sources.read_again()
         except SourceAwayError as away:
-            self._alerts.send(
+            self._alert(
                 "key_source_unreachable",
                 "error",
                 f"{away}. The Stripe keys that are held stay in use for "
@@ -282,7 +274,7 @@ class Keyring:
             return None
         except ConfigurationError as bad:
             self._refusal = bad
-            self._alerts.send(
+            self._alert(
                 "key_source_refuses",
                 "critical",
                 f"{bad.message} No operation begins until then.",
@@ -297,7 +289,7 @@ class Keyring:
         )
         if held is None or not same:
             return keys
-        self._alerts.over("new_key_refused")
+        self._alert.over("new_key_refused")
         self._held = replace(held, keys=keys, confirmed_s=time.monotonic())
         return None
 
@@ -308,7 +300,7 @@ class Keyring:
         verify_key(gateway, keys)
         # The connections of the one before end with the operations that still use them.
         self._held = _Held(keys, gateway, time.monotonic(), this_round)
-        self._alerts.over("new_key_refused")
+        self._alert.over("new_key_refused")
         log.info("the Stripe key from %s was replaced by a newer one", keys.source)
 
     def _refuse_another_account(self, keys: Keys) -> None:
@@ -322,7 +314,7 @@ class Keyring:
 
     def _tell_of_source(self, keys: Keys) -> None:
         if keys.passed_over:
-            self._alerts.send(
+            self._alert(
                 "key_source_unreachable",
                 "error",
                 f"{keys.passed_over}. The Stripe keys from {keys.source} are used instead.",
@@ -331,47 +323,15 @@ class Keyring:
             )
             return
         for condition in ("key_source_unreachable", "key_source_refuses"):
-            self._alerts.over(condition)
+            self._alert.over(condition)
         ends_in_s = self._sources.login_ends_in_s()
         if ends_in_s is None:
-            self._alerts.over("vault_token_ending")
+            self._alert.over("vault_token_ending")
             return
-        self._alerts.send(
+        self._alert(
             "vault_token_ending",
             "error",
             f"The token for {keys.source} ends in {max(ends_in_s, 0):.0f} s and cannot be renewed: "
             "the Stripe keys cannot be read after that. Hand in a new one.",
             once_key="vault_token_ending",
         )
-
-
-class _RenewingGateway:
-    """The way to Stripe for one step: a key that is refused is replaced, and the step sent again.
-
-    A 401 is answered before anything is executed, so the same idempotency key is still unused.
-    """
-
-    def __init__(self, gateway: Gateway, instead_of: Callable[[Gateway], Gateway | None]) -> None:
-        self._gateway = gateway
-        self._instead_of = instead_of
-
-    def send(self, call: StripeCall, *, idempotency_key: str | None) -> Reply:
-        began_s = time.time()
-        outcome = self._sent(call, idempotency_key)
-        for _ in range(_MOST_ROLLS):
-            if isinstance(outcome, Reply) or outcome.failure.kind is not FailureKind.AUTHENTICATION:
-                break
-            newer = self._instead_of(self._gateway)
-            if newer is None or abs(time.time() - began_s) > _RESEND_WITHIN_S:
-                break
-            self._gateway = newer
-            outcome = self._sent(call, idempotency_key)
-        if isinstance(outcome, Reply):
-            return outcome
-        raise outcome
-
-    def _sent(self, call: StripeCall, idempotency_key: str | None) -> Reply | CallFailedError:
-        try:
-            return self._gateway.send(call, idempotency_key=idempotency_key)
-        except CallFailedError as failed:
-            return failed

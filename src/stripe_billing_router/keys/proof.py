@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..core.calls import CallFailedError, Failure, FailureKind, StripeCall
-from ..engine.sender import Gateway
+from ..core.ports import Gateway
 from ..errors import (
     BillingError,
     InvalidKeyError,

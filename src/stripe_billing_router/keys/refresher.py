@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import os
 import threading
 import weakref
-from collections.abc import Callable
 from typing import Final, Protocol
 
-from ..core.deadline import remaining_s
-from ..errors import BillingError, StripeUnavailableError
+from ..core.forks import renew_after_fork
 
 # How long a router that is closed waits for its thread to end.
 _PATIENCE_S: Final = 1.0
@@ -30,45 +27,6 @@ class Refreshable(Protocol):
         ...
 
 
-class SingleFlight:
-    """One thread works at a time; those that wait for the same work share its failure."""
-
-    def __init__(self) -> None:
-        _to_renew_after_fork.add(self)
-        self.after_fork()
-
-    def after_fork(self) -> None:
-        """Begin anew: another thread may have held the lock, and is not here to release it."""
-        self._lock = threading.Lock()
-        self._begun: dict[str, int] = {}
-        self._failed: dict[str, BillingError | None] = {}
-
-    def take(self, name: str, work: Callable[[], object]) -> None:
-        """Do `work` unless it failed for somebody who began after this thread came.
-
-        Raises `StripeUnavailableError` when the turn does not come in the time that the call has.
-        """
-        # Held on to: in a child that `work` forks, this thread has another one by its end.
-        lock, begun, left_s = self._lock, self._begun.get(name, 0), remaining_s()
-        if not lock.acquire(timeout=-1 if left_s is None else max(left_s, 0)):
-            raise StripeUnavailableError(
-                "the Stripe keys are being read, and that takes longer than this call may; nothing "
-                "was sent, call again later"
-            )
-        try:
-            failure = self._failed.get(name)
-            if failure is not None and self._begun.get(name, 0) > begun:
-                raise copy.copy(failure)
-            self._begun[name] = self._begun.get(name, 0) + 1
-            self._failed[name] = None
-            work()
-        except BillingError as error:
-            self._failed[name] = error
-            raise
-        finally:
-            lock.release()
-
-
 class Refresher:
     """The thread that reads keys again: one in each process that uses them."""
 
@@ -78,7 +36,7 @@ class Refresher:
         self._thread: threading.Thread | None = None
         self._pid = 0
         self._lock = threading.Lock()
-        _to_renew_after_fork.add(self)
+        renew_after_fork(self)
 
     def after_fork(self) -> None:
         """Begin anew: the thread is the parent's."""
@@ -113,17 +71,6 @@ class Refresher:
         self._pid = 0
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(_PATIENCE_S)
-
-
-_to_renew_after_fork: weakref.WeakSet[SingleFlight | Refresher] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for one in list(_to_renew_after_fork):
-        one.after_fork()
-
-
-os.register_at_fork(after_in_child=_after_fork)
 
 
 def _keep(keyring: weakref.ref[Refreshable], stopping: threading.Event) -> None:

@@ -8,60 +8,59 @@ secrets; parameters are stored exactly, because they are sent again.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Final
 
+from ..core.clean_json import CleanJson, CleanText, as_stored, clean, to_json
 from ..core.operation import Freeze, Instruction, LedgerRow, Operation, Result, State, StepRecord
 from ..errors import ConfigurationError
-from ..redaction import redact, strip_secrets
+from ..redaction import strip_secrets
 
 # The version of a stored line. It rises when an older package must not read what a newer wrote.
 FORMAT: Final = 1
 
-_PLAN: Final = tuple(field.name for field in fields(Instruction))
-_STEP: Final = tuple(field.name for field in fields(StepRecord))
-_RESULT: Final = tuple(field.name for field in fields(Result))
-_FREEZE: Final = tuple(field.name for field in fields(Freeze))
-LEDGER_COLUMNS: Final = tuple(field.name for field in fields(LedgerRow))
-_SCALARS: Final = tuple(
-    field.name
-    for field in fields(Operation)
-    if field.name not in {"instruction", "steps", "result", "state"}
-)
+
+class _Fields:
+    """The fields of one kind of record, read at once."""
+
+    def __init__(self, kind: type, *left_out: str) -> None:
+        self.names = tuple(one.name for one in fields(kind) if one.name not in left_out)
+        self._read = attrgetter(*self.names)
+
+    def of(self, record: object) -> dict[str, Any]:
+        """Return the fields of a record by their names."""
+        return dict(zip(self.names, self._read(record), strict=True))
+
+    def known(self, values: Mapping[Any, Any]) -> dict[str, Any]:
+        """Return those of a stored record, without what only a newer package knows."""
+        return {name: values[name] for name in self.names if name in values}
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    return list(value) if isinstance(value, tuple | set | frozenset) else str(value)
-
-
-# Never fails on a value: after a call, a record must be written.
-_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), default=_plain)
-
-
-def to_json(value: Any) -> str:
-    """Encode `value` as one line of JSON; what JSON does not know becomes text."""
-    return _ENCODER.encode(value)
+_PLAN: Final = _Fields(Instruction)
+_STEP: Final = _Fields(StepRecord)
+_RESULT: Final = _Fields(Result)
+_FREEZE: Final = _Fields(Freeze)
+_ROW: Final = _Fields(LedgerRow)
+_SCALARS: Final = _Fields(Operation, "instruction", "steps", "result", "state")
+LEDGER_COLUMNS: Final = _ROW.names
 
 
 def operation_columns(operation: Operation) -> dict[str, Any]:
     """Return the journal's columns of `operation`."""
-    columns = {name: getattr(operation, name) for name in _SCALARS}
-    if operation.error_message:
-        columns["error_message"] = strip_secrets(operation.error_message)
+    columns = _SCALARS.of(operation)
     columns["state"] = str(operation.state)
-    columns["plan"] = to_json(_values(operation.instruction, _PLAN))
-    columns["steps"] = _steps_json(operation.steps)
-    columns["result"] = _result_json(operation.result) if operation.result else None
+    columns["plan"] = to_json(_PLAN.of(operation.instruction))
+    columns["steps"] = to_json([_step_values(step) for step in operation.steps])
+    columns["result"] = to_json(_result_values(operation.result)) if operation.result else None
     return columns
 
 
 def operation_from_columns(columns: Mapping[Any, Any]) -> Operation:
     """Return the operation of one row of the journal."""
-    decoded = {name: columns[name] for name in _SCALARS}
+    decoded = {name: columns[name] for name in _SCALARS.names}
     decoded["state"] = columns["state"]
     decoded["plan"] = json.loads(columns["plan"])
     decoded["steps"] = json.loads(columns["steps"])
@@ -69,15 +68,14 @@ def operation_from_columns(columns: Mapping[Any, Any]) -> Operation:
     return operation_from_values(decoded)
 
 
-def operation_values(operation: Operation) -> dict[str, Any]:
-    """Return `operation` as one JSON object."""
-    values = _values(operation, _SCALARS)
-    if operation.error_message:
-        values["error_message"] = strip_secrets(operation.error_message)
+def operation_values(operation: Operation, *, whole: bool = False) -> dict[str, Any]:
+    """Return `operation` as one JSON object; `whole` with what the ledger holds for it."""
+    values = _SCALARS.of(operation)
     values["state"] = str(operation.state)
-    values["plan"] = _values(operation.instruction, _PLAN)
+    values["plan"] = _PLAN.of(operation.instruction)
     values["steps"] = [_step_values(step) for step in operation.steps]
-    values["result"] = _result_values(operation.result) if operation.result else None
+    result = operation.result
+    values["result"] = _result_values(result, whole=whole) if result else None
     return values
 
 
@@ -97,29 +95,43 @@ def operation_from_values(values: Mapping[str, Any]) -> Operation:
     result = values.get("result")
     return Operation(
         state=state,
-        instruction=Instruction(**_known(values["plan"], _PLAN)),
-        steps=tuple(StepRecord(**_known(step, _STEP)) for step in values.get("steps") or ()),
-        result=Result(**_known(result, _RESULT)) if result else None,
-        **_known(values, _SCALARS),
+        instruction=Instruction(**_PLAN.known(values["plan"])),
+        steps=tuple(map(_step, values.get("steps") or ())),
+        result=Result(**_RESULT.known(result)) if result else None,
+        **_SCALARS.known(values),
     )
+
+
+def with_body(operation: Operation, raw_event_json: str) -> Operation:
+    """Return an operation with the object that a row of the ledger holds for it."""
+    body = object_or_none(raw_event_json)
+    if operation.result is None or body is None:
+        return operation
+    return replace(operation, result=replace(operation.result, body=as_stored(body)))
+
+
+def _step(values: Mapping[str, Any]) -> StepRecord:
+    known = _STEP.known(values)
+    if known.get("reply") is not None:
+        known["reply"] = as_stored(known["reply"])
+    return StepRecord(**known)
 
 
 def freeze_values(freeze: Freeze) -> dict[str, Any]:
     """Return `freeze` as columns, which are its JSON object as well."""
-    values = _values(freeze, _FREEZE)
-    for name in ("pattern", "reason", "actor"):
-        values[name] = strip_secrets(values[name])
-    return values
+    return _FREEZE.of(freeze)
 
 
 def freeze_from_values(values: Mapping[Any, Any]) -> Freeze:
     """Return the freeze of a row or of a JSON object."""
-    return Freeze(**_known(values, _FREEZE))
+    return Freeze(**_FREEZE.known(values))
 
 
 def row_columns(row: LedgerRow) -> dict[str, Any]:
     """Return the ten columns of `row`, safe to store: no secret, valid JSON, finite amount."""
-    columns = _values(row, LEDGER_COLUMNS)
+    columns = _ROW.of(row)
+    if isinstance(row.raw_event_json, CleanText):
+        return columns  # made by `log_event`, which has looked through all of them
     for name in ("action_type", "currency", "user_email", "bot_id", "destination_account"):
         if columns[name] is not None:
             columns[name] = strip_secrets(columns[name])
@@ -137,7 +149,7 @@ def row_values(row: LedgerRow) -> dict[str, Any]:
 
 def row_from_values(values: Mapping[Any, Any]) -> LedgerRow:
     """Return the ledger row of a row or of a JSON object."""
-    known = _known(values, LEDGER_COLUMNS)
+    known = _ROW.known(values)
     if known["amount"] is not None:
         known["amount"] = Decimal(known["amount"])
     return LedgerRow(**known)
@@ -150,8 +162,9 @@ def safe_raw_json(text: str) -> str:
     """
     value = object_or_none(text)
     if value is None:
-        return to_json({"unparsed": strip_secrets(text)})
-    return text if _is_surely_clean(text) else to_json(strip_secrets(value))
+        return clean({"unparsed": text}).text
+    stripped = clean(value)
+    return text if stripped == value else stripped.text
 
 
 def object_or_none(text: str) -> dict[str, Any] | None:
@@ -169,46 +182,21 @@ def object_id(raw_event_json: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _steps_json(steps: Sequence[StepRecord]) -> str:
-    text = to_json([_values(step, _STEP) for step in steps])
-    if _is_surely_clean(text):
-        return text
-    return to_json([_step_values(step) for step in steps])
-
-
-def _result_json(result: Result) -> str:
-    text = to_json(_values(result, _RESULT))
-    return text if _is_surely_clean(text) else to_json(_result_values(result))
-
-
-def _is_surely_clean(text: str) -> bool:
-    """Tell whether JSON text needs no look at each of its strings, which costs several times more.
-
-    Escapes could hide something and addresses make the search slow: such text gets that look.
-    """
-    if not text.isascii() or "\\" in text or "://" in text or 'secret"' in text:
-        return False
-    return redact(text) == text
-
-
-def _values(record: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in names}
-
-
-def _known(values: Mapping[Any, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: values[name] for name in names if name in values}
-
-
 def _step_values(step: StepRecord) -> dict[str, Any]:
-    values = _values(step, _STEP)
-    values["reply"] = strip_secrets(step.reply)
-    values["failure"] = strip_secrets(step.failure)
+    values = _STEP.of(step)
+    for name in ("reply", "failure"):
+        value = values[name]
+        if value is not None and not isinstance(value, CleanJson):
+            values[name] = clean(value)
     return values
 
 
-def _result_values(result: Result) -> dict[str, Any]:
-    values = _values(result, _RESULT)
-    values["body"] = strip_secrets(result.body)
+def _result_values(result: Result, *, whole: bool = False) -> dict[str, Any]:
+    values = _RESULT.of(result)
+    if result.ledger_id is not None and not whole:
+        values["body"] = {name: result.body.get(name) for name in ("id", "object", "status")}
+    else:
+        values["body"] = clean(result.body)
     return values
 
 

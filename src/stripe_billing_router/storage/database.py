@@ -22,6 +22,7 @@ from typing import Any, Final, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 
+from ..core.forks import renew_after_fork
 from ..core.secret import Secret
 from ..errors import ConfigurationError
 from . import schema
@@ -66,7 +67,15 @@ class Database:
         self.dialect_name = "sqlite" if self.is_sqlite else "postgresql"
         self._file = Path(str(self._url.database)) if self.is_sqlite else None
         self._schema_is_current = False
+        self._is_copied = False
         self._start()
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Leave the parent its connections; the next use opens new ones."""
+        _of_the_parent.append((self._engine, self._finalizer))
+        self._finalizer.detach()
+        self._is_copied = True
 
     def __repr__(self) -> str:
         # Tracebacks with locals also show one whose address was refused.
@@ -137,19 +146,19 @@ class Database:
 
     def close(self) -> None:
         """Close the connections; the next use opens new ones."""
-        if self._pid == os.getpid():
+        if not self._is_copied:
             self._engine.dispose()
 
     # --- inside -----------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        self._pid = os.getpid()
+        self._is_copied = False
         self._writing = threading.Lock()
         self._schema_is_current = False
         self._file_id: tuple[int, int] | None = None
         self._engine = self._new_engine()
         self._reader = self._engine.execution_options(sbr_reads_only=True)
-        self._finalizer = weakref.finalize(self, _dispose, self._engine, self._pid)
+        self._finalizer = weakref.finalize(self, _dispose, self._engine, os.getpid())
 
     def _new_engine(self) -> sa.Engine:
         options: dict[str, Any] = {"hide_parameters": True, "pool_use_lifo": True}
@@ -240,9 +249,7 @@ class Database:
 
         Writes to the old file would be lost. One that vanished is away, and not made anew.
         """
-        if self._pid != os.getpid():
-            _of_the_parent.append((self._engine, self._finalizer))
-            self._finalizer.detach()
+        if self._is_copied:
             self._start()
         if self._file is None or self._file_id is None:
             return

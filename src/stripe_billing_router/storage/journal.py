@@ -7,13 +7,15 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from ..core.operation import Operation, State
+from ..core.operation import Operation, Result, State
 from . import codec
-from .schema import UNSETTLED_SQL, insert_unless_there, operations
+from .schema import MONEY_SQL, UNSETTLED_SQL, insert_unless_there, ledger, object_id_sql, operations
 
 _BY_ID: Final = sa.select(operations).where(
     operations.c.operation_id == sa.bindparam("operation_id")
 )
+
+_BODY: Final = sa.select(ledger.c.raw_event_json).where(ledger.c.id == sa.bindparam("ledger_id"))
 
 _UPDATE: Final = (
     sa.update(operations)
@@ -37,6 +39,8 @@ class Journal:
 
     def __init__(self, dialect_name: str) -> None:
         self._insert = insert_unless_there(operations, dialect_name)
+        is_object = sa.text(f"{object_id_sql(dialect_name)} = :object_id")
+        self._money = sa.select(ledger.c.raw_event_json).where(is_object, sa.text(MONEY_SQL))
 
     def insert(self, connection: sa.Connection, operation: Operation, write_id: str) -> bool:
         """Insert `operation`; return false if its id is there already."""
@@ -55,7 +59,23 @@ class Journal:
     def find(self, connection: sa.Connection, operation_id: str) -> tuple[Operation, str] | None:
         """Return the operation and the id of the commit that wrote it."""
         row = connection.execute(_BY_ID, {"operation_id": operation_id}).mappings().first()
-        return (codec.operation_from_columns(row), row["write_id"]) if row is not None else None
+        if row is None:
+            return None
+        operation = codec.operation_from_columns(row)
+        if operation.result is not None and operation.result.ledger_id is not None:
+            raw = self._body(connection, operation.result)
+            operation = codec.with_body(operation, raw or "")
+        return operation, row["write_id"]
+
+    def _body(self, connection: sa.Connection, result: Result) -> str | None:
+        """Return the object that decided: it is in the ledger row of the same commit, for both.
+
+        Where another host's row of the same money was there first, it is in that one.
+        """
+        found = connection.execute(_BODY, {"ledger_id": result.ledger_id}).scalar()
+        if found is None:
+            found = connection.execute(self._money, {"object_id": result.body.get("id")}).scalar()
+        return None if found is None else str(found)
 
     def unsettled(
         self, connection: sa.Connection, bot_id: str, fingerprint: str, request_fingerprint: str

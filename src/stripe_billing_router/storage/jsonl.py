@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .codec import to_json
+from ..core.clean_json import to_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-from ..alerts import Severity
+from ..core.ports import Alert
 from .errors import DatabaseUnavailableError
-
-# Called with kind, severity, message and context.
-EventSink = Callable[[str, Severity, str, dict[str, Any]], None]
 
 # A failure that was noticed slowly (a host that does not answer) would hold up every call. It is
 # not asked again for a multiple of the time that it took, so that calls lose a fifth at most. A
@@ -23,20 +19,15 @@ QUICK_S: Final = 1.5
 class Outage:
     """The present outage, if there is one. Without locks, so that a fork cannot inherit one."""
 
-    def __init__(self, on_event: EventSink, description: str) -> None:
-        self._on_event = on_event
+    def __init__(self, alert: Alert, description: str) -> None:
+        self._alert = alert
         self._description = description
-        self._present: dict[str, DatabaseUnavailableError] = {}
+        self.present: dict[str, DatabaseUnavailableError] = {}  # holds one error, or nothing
         self._ask_again_s = 0.0
-
-    @property
-    def is_on(self) -> bool:
-        """Tell whether the last use of the database failed."""
-        return bool(self._present)
 
     def expect_worth_asking(self) -> None:
         """Raise the last `DatabaseAwayError` while it is too early to ask again."""
-        error = self._present.get("error")
+        error = self.present.get("error")
         if error is not None and time.monotonic() < self._ask_again_s:
             raise DatabaseUnavailableError(str(error)) from None
 
@@ -44,8 +35,8 @@ class Outage:
         """Note a failed use; alert if it is the first."""
         pause_s = min(PAUSE_FACTOR * took_s, LONGEST_PAUSE_S) if took_s > QUICK_S else 0.0
         self._ask_again_s = time.monotonic() + pause_s
-        if self._present.setdefault("error", error) is error:
-            self._on_event(
+        if self.present.setdefault("error", error) is error:
+            self._alert(
                 "database_away",
                 "critical",
                 f"{error}. Records go to files until it is back.",
@@ -54,8 +45,8 @@ class Outage:
 
     def ends(self) -> None:
         """Note a successful use; say so if it was away."""
-        if self._present and self._present.pop("error", None) is not None:
-            self._on_event(
+        if self.present and self.present.pop("error", None) is not None:
+            self._alert(
                 "database_back",
                 "info",
                 f"{self._description} is back.",

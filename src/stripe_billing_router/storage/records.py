@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from os import urandom
 from pathlib import Path
 from typing import Literal
 
 from ..core.bot_ids import spellings
 from ..core.operation import Freeze, LedgerRow, Operation, State
+from ..core.ports import Alert
 from ..core.secret import Secret
+from ..domain.precedence import is_further
 from .database import Connection
 from .errors import (
     DatabaseRefusedError,
@@ -21,9 +24,8 @@ from .freeze_watch import FreezeWatch
 from .journal import Journal
 from .ledger import Ledger, LedgerFilter, check_row
 from .ledger_reader import read_ledger
-from .outage import EventSink
-from .replay import ReplayReport, is_further
-from .storage import Storage, new_write_id, unavailable
+from .replay import ReplayReport
+from .storage import Storage, unavailable
 
 RefuseIf = Callable[[Operation], bool]
 
@@ -33,8 +35,8 @@ class Records:
 
     `database_away` says what happens to new operations while the database is away: `"spill"`
     keeps them in files in `spool_dir`, `"refuse"` refuses them. Records of calls that were made
-    are spilled in both cases. `on_event(kind, severity, message, context)` is told of outages and
-    of what a person should look at, once each.
+    are spilled in both cases. `alert` hears of outages and of what an operator should look at,
+    once each.
     """
 
     def __init__(
@@ -43,22 +45,22 @@ class Records:
         spool_dir: Path,
         *,
         now_ms: Callable[[], int],
-        on_event: EventSink,
+        alert: Alert,
         database_away: Literal["spill", "refuse"] = "spill",
     ) -> None:
         self._now_ms = now_ms
         self._spools_intents = database_away == "spill"
-        self._storage = Storage(url, spool_dir, on_event)
+        self._storage = Storage(url, spool_dir, alert)
         dialect_name = self._storage.database.dialect_name
         self._journal = Journal(dialect_name)
         self._ledger = Ledger(dialect_name)
-        self._watch = FreezeWatch(self._storage, on_event)
+        self._watch = FreezeWatch(self._storage, alert)
         self._freezes = self._watch.statements
 
     @property
     def degraded(self) -> bool:
         """Whether the database is away: a key that looks new may be known to it."""
-        return self._storage.outage.is_on
+        return bool(self._storage.outage.present)
 
     def is_spooled(self, operation_id: str) -> bool:
         """Tell whether this operation waits in the files now.
@@ -105,7 +107,7 @@ class Records:
                 buys the same; nothing was written.
             LedgerUnavailableError: there is nowhere to write.
         """
-        write_id = new_write_id()
+        write_id = urandom(8).hex()  # names this commit
 
         def work(connection: Connection) -> tuple[Operation | None, Sequence[Freeze]]:
             # First the insert: for a new key, which is the rule, nothing else needs to be read.
@@ -125,7 +127,7 @@ class Records:
             return self._begin_in_spool(operation, refuse_if, away)
         except DatabaseRefusedError as refused:
             raise unavailable(str(refused)) from None
-        if existing is None:
+        if existing is None and self._watch.cache.last != active:
             self._watch.remember(active)
         return existing
 
@@ -148,7 +150,7 @@ class Records:
             RecordsLostError: neither the database nor the files took it.
         """
         wanted = replace(operation, version=operation.version + 1)
-        write_id = new_write_id()
+        write_id = urandom(8).hex()  # names this commit
 
         def work(connection: Connection) -> None:
             if check_freeze:
@@ -165,9 +167,11 @@ class Records:
                 self._watch.expect_not_known_frozen(operation.bot_id)
             self._storage.spool.save(wanted, expected=operation.version, rows=rows, freezes=freezes)
 
-        self._watch.hold(freezes)
+        if freezes:
+            self._watch.hold(freezes)
         self._storage.write(work, spill, operation=wanted, rows=rows)
-        self._watch.recorded(freezes)
+        if freezes:
+            self._watch.recorded(freezes)
         return wanted
 
     def operations(

@@ -7,16 +7,15 @@ the import and changes nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
-from ..core.ids import time_sorted_id
-from ..core.money import to_major
-from ..core.operation import LedgerRow, Operation, State
-from ..domain.outcomes import is_spent
+from ..billing_logger import row_of
+from ..core.operation import Operation
+from ..domain.ledger_rows import refund_rows
+from ..domain.precedence import merge
 from .database import Connection, Database
 from .errors import DatabaseRefusedError
 from .freezes import Freezes
@@ -25,23 +24,6 @@ from .ledger import Ledger
 from .spool import Entry, Spool
 
 BATCH_LINES: Final = 200
-
-# Within one attempt, which state is further on. An effect that was seen outranks a failure that
-# was seen: to believe the failure would allow a second payment.
-_RANK: Final = {
-    State.PENDING: 0,
-    State.UNKNOWN: 0,
-    State.AWAITING_APPROVAL: 0,
-    State.OPEN: 1,
-    State.DENIED: 2,
-    State.FAILED: 2,
-    State.SUCCEEDED: 3,
-    State.ROLLING_BACK: 4,
-    State.ROLLED_BACK: 5,
-}
-
-
-_REVERSED: Final = (State.ROLLING_BACK, State.ROLLED_BACK)
 
 
 @dataclass(slots=True)
@@ -129,107 +111,30 @@ class Replay:
         return done
 
     def _merge(self, connection: Connection, spooled: Operation, done: ReplayReport) -> None:
-        while True:
-            if self._journal.insert(connection, spooled, self._write_id()):
-                done.operation_ids.add(spooled.operation_id)
-                return
+        while not self._journal.insert(connection, spooled, self._write_id()):
             found = self._journal.find(connection, spooled.operation_id)
             if found is None:
                 continue
             stored = found[0]
-            reversal = _reversal_of_success(spooled, stored)
-            if not is_further(spooled, stored):
-                outranks = _RANK[stored.state] < _RANK[spooled.state]
-                if (spooled.state is State.SUCCEEDED and outranks) or reversal:
-                    done.conflicts.append(spooled.operation_id)
-                if reversal is None or self._balance(connection, stored, spooled, done):
-                    return
-                continue
-            contradicted = stored.state is State.FAILED and not _left_nothing(stored)
-            if (contradicted and spooled.attempt == stored.attempt) or reversal:
+            merged = merge(spooled, stored)
+            written = merged.record is None or self._journal.update(
+                connection, merged.record, expected=stored.version, write_id=self._write_id()
+            )
+            if merged.is_conflict:
                 done.conflicts.append(spooled.operation_id)
-            version = max(spooled.version, stored.version + 1)
-            merged = replace(spooled, version=version)
-            if reversal is not None:
-                merged = replace(merged, result=stored.result)
-            if self._journal.update(
-                connection, merged, expected=stored.version, write_id=self._write_id()
-            ):
+            if not written:
+                continue
+            if merged.record is not None:
+                for columns in refund_rows(merged.record):
+                    done.rows += self._ledger.insert(connection, row_of(**columns))
+            if merged.takes_over:
                 done.operation_ids.add(spooled.operation_id)
-                for row in refund_rows(merged):
-                    done.rows += self._ledger.insert(connection, row)
-                return
-
-    def _balance(
-        self, connection: Connection, reversal: Operation, success: Operation, done: ReplayReport
-    ) -> bool:
-        """Note at a reversal in the database what it undid; false if another was quicker."""
-        noted = replace(reversal, result=success.result, version=reversal.version + 1)
-        if not self._journal.update(
-            connection, noted, expected=reversal.version, write_id=self._write_id()
-        ):
-            return False
-        for row in refund_rows(noted):
-            done.rows += self._ledger.insert(connection, row)
-        return True
+            return
+        done.operation_ids.add(spooled.operation_id)
 
     def _quarantine(self, entry: Entry, report: ReplayReport) -> None:
         self._spool.quarantine(entry.text)
         report.quarantine += 1
-
-
-def is_further(spooled: Operation, stored: Operation) -> bool:
-    """Tell whether the spilled state replaces the one in the database."""
-    same_run = spooled.created_ms == stored.created_ms
-    if spooled.attempt == stored.attempt and not same_run and _left_nothing(spooled, stored):
-        return not _left_nothing(spooled)
-    return _progress(spooled) > _progress(stored)
-
-
-def _left_nothing(*operations: Operation) -> bool:
-    """Tell whether one of them failed before Stripe took it up.
-
-    That says nothing of what another run of the same attempt did, with the same step keys.
-    """
-    return any(one.state is State.FAILED and not is_spent(one) for one in operations)
-
-
-def _reversal_of_success(one: Operation, other: Operation) -> Operation | None:
-    """Return the reversed one of two ends of the same attempt where the other is a success.
-
-    They are two hosts' that did not see each other: one reversed what it had made, and Stripe
-    repeated its first answer to the other, which took it for good.
-    """
-    if one.attempt == other.attempt:
-        for reversal, success in ((one, other), (other, one)):
-            if reversal.state in _REVERSED and success.state is State.SUCCEEDED:
-                return reversal
-    return None
-
-
-def refund_rows(operation: Operation) -> Iterator[LedgerRow]:
-    """Yield a money row for each refund of a reversal, where the ledger has what it undid."""
-    if operation.state not in _REVERSED or operation.result is None:
-        return
-    for step in operation.steps:
-        refund = step.reply or {}
-        if refund.get("object") == "refund" and refund.get("status") == "succeeded":
-            yield LedgerRow(
-                id=time_sorted_id("led", operation.updated_ms),
-                action_type="refund",
-                amount=to_major(refund["amount"], refund["currency"]),
-                currency=refund["currency"],
-                timestamp_ms=operation.updated_ms,
-                user_email=operation.instruction.user_email,
-                bot_id=operation.bot_id,
-                destination_account=operation.account,
-                raw_event_json=json.dumps(dict(refund)),
-                error=0,
-            )
-
-
-def _progress(operation: Operation) -> tuple[int, int, int]:
-    return operation.attempt, _RANK[operation.state], operation.version
 
 
 def _add(total: ReplayReport, part: ReplayReport) -> None:

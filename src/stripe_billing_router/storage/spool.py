@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ..core.forks import renew_after_fork
 from ..core.operation import Freeze, LedgerRow, Operation, State
 from ..errors import ConfigurationError
 from . import codec
@@ -53,16 +54,23 @@ class Spool:
         self.folder = folder.absolute()
         self.ledger = JsonLines(self.folder / "stripe_ledger.jsonl")
         self.journal = JsonLines(self.folder / "journal.jsonl")
+        self._paths = (self.journal.path, self.ledger.path)
         self._lock_path = self.folder / "spool.lock"
+        renew_after_fork(self)
         self._lock_wait_s = lock_wait_s
         self._forget()
 
     def is_empty(self) -> bool:
         """Tell whether surely nothing waits; costs two looks at the file system."""
-        try:
-            return self.journal.size() == 0 and self.ledger.size() == 0
-        except OSError:
-            return False
+        for path in self._paths:
+            try:
+                if path.stat().st_size:
+                    return False
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return False
+        return True
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -173,8 +181,11 @@ class Spool:
 
     # --- inside -----------------------------------------------------------------------------------
 
+    def after_fork(self) -> None:
+        """Forget what a fork may have caught partially read."""
+        self._forget()
+
     def _forget(self) -> None:
-        self._pid = os.getpid()
         self._generation = -1
         self._read_up_to = 0
         self._operations: dict[str, Operation] = {}
@@ -197,9 +208,7 @@ class Spool:
     def _catch_up(self, descriptor: int) -> None:
         """Read what was added to the journal since the last time, by whichever process."""
         generation = int(os.pread(descriptor, 20, 0) or b"0")
-        is_other_process = self._pid != os.getpid()  # A fork may have caught this half done.
-        is_behind = generation != self._generation or self.journal.size() < self._read_up_to
-        if is_other_process or is_behind:
+        if generation != self._generation or self.journal.size() < self._read_up_to:
             self._forget()
             self._generation = generation
         for line in self.journal.read(self._read_up_to):
@@ -237,13 +246,22 @@ def _decoded(line: Line, *, is_row: bool) -> Entry:
                 "The spill was written by a newer version of this package: update "
                 "stripe_billing_router on this host."
             )
+        rows = tuple(map(codec.row_from_values, line.value.get("rows", ())))
         operation = line.value.get("operation")
         return Entry(
             line.text,
-            operation=codec.operation_from_values(operation) if operation else None,
-            rows=tuple(map(codec.row_from_values, line.value.get("rows", ()))),
+            operation=_operation(operation, rows) if operation else None,
+            rows=rows,
             freezes=tuple(map(codec.freeze_from_values, line.value.get("freezes", ()))),
         )
     except (KeyError, TypeError, ArithmeticError):
         # Valid JSON, but not one of our lines: kept aside like a torn one.
         return Entry(line.text, is_torn=True)
+
+
+def _operation(values: dict[str, Any], rows: Sequence[LedgerRow]) -> Operation:
+    operation = codec.operation_from_values(values)
+    for row in rows:
+        if operation.result is not None and row.id == operation.result.ledger_id:
+            return codec.with_body(operation, row.raw_event_json)
+    return operation

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from os import urandom
 from pathlib import Path
 from typing import TypeVar
 
 from ..core.operation import LedgerRow, Operation
+from ..core.ports import Alert
 from ..core.secret import Secret
 from ..errors import LedgerUnavailableError
 from .database import Connection, Database
 from .errors import DatabaseRefusedError, DatabaseUnavailableError, RecordsLostError
-from .outage import EventSink, Outage
+from .outage import Outage
 from .replay import Replay, ReplayReport
 from .spool import Spool
 
@@ -25,11 +26,11 @@ Work = Callable[[Connection], T]
 class Storage:
     """One database and one spill, which is brought back before the database is used again."""
 
-    def __init__(self, url: str | Secret, spool_dir: Path, on_event: EventSink) -> None:
-        self._on_event = on_event
+    def __init__(self, url: str | Secret, spool_dir: Path, alert: Alert) -> None:
+        self._alert = alert
         self.spool = Spool(spool_dir)
         self.database = Database(url, seen_file=self.spool.folder / "database.seen")
-        self.outage = Outage(on_event, self.database.description)
+        self.outage = Outage(alert, self.database.description)
         self._replay = Replay(self.spool, self.database, new_write_id)
 
     def use(self, work: Work[T], *, write: bool = False) -> T:
@@ -40,18 +41,23 @@ class Storage:
         Raises:
             DatabaseAwayError, DatabaseRefusedError: see `Database.run`.
         """
-        self.outage.expect_worth_asking()
-
-        def drained_first() -> T:
+        outage = self.outage
+        if outage.present:
+            outage.expect_worth_asking()
+        started_s = time.monotonic()
+        try:
             if not self.spool.is_empty():
-                try:
-                    self._replay_and_report()
-                except DatabaseUnavailableError:
-                    if write:
-                        raise
-            return self.database.run(work, write=write)
-
-        return self._watched(drained_first)
+                self._replay_first(write=write)
+            result = self.database.run(work, write=write)
+        except DatabaseUnavailableError as error:
+            outage.begins(error, took_s=time.monotonic() - started_s)
+            raise
+        except Exception:
+            outage.ends()
+            raise
+        if outage.present:
+            outage.ends()
+        return result
 
     def read(self, work: Work[T], *, only_if_drained: bool = True) -> T:
         """Run `work` on the database or say why that is not possible.
@@ -86,7 +92,7 @@ class Storage:
             reason = str(error)
         except DatabaseRefusedError as error:
             reason = str(error)
-            self._on_event("record_refused", "critical", reason, {})
+            self._alert("record_refused", "critical", reason, {})
         try:
             with self.spool.locked():
                 spill()
@@ -115,25 +121,24 @@ class Storage:
         """
         if self.spool.is_empty():
             return ReplayReport()
+        started_s = time.monotonic()
         try:
-            return self._watched(self._replay_and_report)
+            report = self._replay_and_report()
         except DatabaseUnavailableError as error:
+            self.outage.begins(error, took_s=time.monotonic() - started_s)
             raise unavailable(str(error)) from None
+        self.outage.ends()
+        return report
 
     # --- inside -----------------------------------------------------------------------------------
 
-    def _watched(self, work: Callable[[], T]) -> T:
-        started_s = time.monotonic()
+    def _replay_first(self, *, write: bool) -> None:
+        """Replay the spool; reading goes on without that, for it looks into both."""
         try:
-            result = work()
-        except DatabaseUnavailableError as error:
-            self.outage.begins(error, took_s=time.monotonic() - started_s)
-            raise
-        except Exception:
-            self.outage.ends()
-            raise
-        self.outage.ends()
-        return result
+            self._replay_and_report()
+        except DatabaseUnavailableError:
+            if write:
+                raise
 
     def _replay_and_report(self) -> ReplayReport:
         try:
@@ -142,7 +147,7 @@ class Storage:
             # Unknown keys may stand in files that cannot be read: to go on would be to guess.
             raise DatabaseUnavailableError(f"The spill cannot be brought back: {error}") from None
         if report:
-            self._on_event(
+            self._alert(
                 "spill_returned",
                 "info",
                 f"Back in {self.database.description}: {report.operations} operations, "
@@ -150,7 +155,7 @@ class Storage:
                 {"operations": report.operations, "rows": report.rows, "freezes": report.freezes},
             )
         if report.quarantine:
-            self._on_event(
+            self._alert(
                 "spill_set_aside",
                 "critical",
                 f"{report.quarantine} lines of the spill were torn or refused by the database; "
@@ -158,7 +163,7 @@ class Storage:
                 {"lines": report.quarantine},
             )
         for operation_id in report.conflicts:
-            self._on_event(
+            self._alert(
                 "journal_conflict",
                 "critical",
                 f"Database and spill disagree on how {operation_id} ended; its payment at Stripe "
@@ -170,7 +175,7 @@ class Storage:
 
 def new_write_id() -> str:
     """Name one commit."""
-    return os.urandom(8).hex()
+    return urandom(8).hex()
 
 
 def unavailable(reason: str) -> LedgerUnavailableError:

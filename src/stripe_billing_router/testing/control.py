@@ -11,7 +11,7 @@ from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .sandbox import StripeSandbox
+    from .served import Served
 
 PREFIX = "/_sandbox/"
 _METHODS = frozenset(
@@ -35,7 +35,7 @@ class ControlError(Exception):
     """A command that the control endpoint does not have, or that failed."""
 
 
-def run_command(sandbox: StripeSandbox, name: str, arguments: dict[str, Any]) -> Any:
+def run_command(sandbox: Served, name: str, arguments: dict[str, Any]) -> Any:
     """Run one command on a sandbox, and return its result as JSON data."""
     if name in _VALUES:
         return _plain(getattr(sandbox, name))

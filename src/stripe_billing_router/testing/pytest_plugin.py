@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def stripe_sandbox_settings() -> dict[str, Any]:
-    """Settings for the router of `stripe_sandbox`; override it in a conftest to add your own.
+    """Give settings for the router of `stripe_sandbox`; override it in a conftest to add your own.
 
     Whatever it returns wins over what the fixture would set, such as `routing_config`.
     """

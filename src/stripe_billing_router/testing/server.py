@@ -16,7 +16,7 @@ from .control import PREFIX, ControlError, run_command
 
 if TYPE_CHECKING:
     from .records import SandboxResponse
-    from .sandbox import StripeSandbox
+    from .served import Served
 
 LOOPBACK = "127.0.0.1"
 # With this option, closing a socket resets the connection instead of ending it in good order.
@@ -29,7 +29,7 @@ class SandboxServer:
     It binds loopback only: what it serves has no protection, and needs none there.
     """
 
-    def __init__(self, sandbox: StripeSandbox, port: int = 0) -> None:
+    def __init__(self, sandbox: Served, port: int = 0) -> None:
         self.sandbox = sandbox
         self._http = _Server((LOOPBACK, port), sandbox)
         self._thread: threading.Thread | None = None
@@ -67,7 +67,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], sandbox: StripeSandbox) -> None:
+    def __init__(self, address: tuple[str, int], sandbox: Served) -> None:
         self.sandbox = sandbox
         self._open: set[socket.socket] = set()
         super().__init__(address, _Handler)
@@ -98,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     @property
-    def _sandbox(self) -> StripeSandbox:
+    def _sandbox(self) -> Served:
         return cast("_Server", self.server).sandbox
 
     def do_GET(self) -> None:

@@ -1,45 +1,59 @@
-"""How an operation that is not final is looked at again."""
+"""The table of Stripe's objects, one row a kind, and what is asked of it."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 from ...core.calls import Reply, StripeCall
-from ...core.operation import Operation
-from ..flows import Outcome, expanded
-from ..operations.charge import invoice_settlement, payment_intent_settlement
-from ..operations.refund import refund_settlement
-from ..operations.subscription import (
-    checkout_settlement,
-    customer_settlement,
-    subscription_settlement,
-)
+from ...core.operation import Operation, StepRecord
+from ..flows import Outcome, Tags
+from . import checkout_session, customer, invoice, payment_intent, refund, subscription
+from .kind import ObjectKind, ReversalFlow
+from .tagged import carries_tag
+
+OBJECTS: Final[dict[str, ObjectKind]] = {
+    kind.object: kind
+    for kind in (
+        payment_intent.KIND,
+        invoice.KIND,
+        subscription.KIND,
+        refund.KIND,
+        checkout_session.KIND,
+        customer.KIND,
+    )
+}
 
 
 def refresh_call(operation: Operation) -> StripeCall | None:
     """Return the read that shows what became of the operation's object, if it has one."""
     body: Any = operation.result.body if operation.result else {}
-    method, params = {
-        "payment_intent": ("payment_intents.retrieve", {}),
-        "invoice": ("invoices.retrieve", {}),
-        "refund": ("refunds.retrieve", {}),
-        "subscription": ("subscriptions.retrieve", {"expand": ["latest_invoice"]}),
-    }.get(str(body.get("object")), (None, {}))
-    return StripeCall("refresh", method, params, str(body["id"])) if method else None
+    kind = OBJECTS.get(str(body.get("object")))
+    if kind is None or kind.retrieve is None:
+        return None
+    params = {"expand": list(kind.expand)} if kind.expand else {}
+    return StripeCall("refresh", kind.retrieve, params, str(body["id"]))
 
 
-def refreshed(operation: Operation, reply: Reply) -> Outcome:
-    """Judge the object as it stands now."""
-    email = operation.instruction.user_email
-    kind = reply.body.get("object")
-    if kind == "invoice":
-        return invoice_settlement(reply, email)
-    if kind == "refund":
-        return refund_settlement(reply, email)
-    if kind == "subscription":
-        return subscription_settlement(reply, expanded(reply.body.get("latest_invoice")), email)
-    if kind == "checkout.session":
-        return checkout_settlement(reply, email)
-    if kind == "customer":
-        return customer_settlement(reply)
-    return payment_intent_settlement(reply, email)
+def judged(operation: Operation, reply: Reply) -> Outcome:
+    """Judge the object as it is now."""
+    kind = OBJECTS.get(str(reply.body.get("object")), payment_intent.KIND)
+    return kind.judge(reply, operation.instruction.user_email)
+
+
+def reversible(steps: Iterable[StepRecord], operation_id: str) -> list[tuple[str, str]]:
+    """Return kind and id of each object that this operation created, in order, once each."""
+    found: dict[str, str] = {}
+    for record in steps:
+        body = record.reply or {}
+        kind = OBJECTS.get(str(body.get("object")))
+        if kind is not None and kind.reverse is not None and carries_tag(body, operation_id):
+            found.setdefault(str(body["id"]), kind.object)
+    return [(kind, target) for target, kind in found.items()]
+
+
+def reverse(kind: str, target: str, tags: Tags) -> ReversalFlow:
+    """Undo one object; its step names carry its id, so that each has keys of its own."""
+    flow = OBJECTS[kind].reverse
+    assert flow is not None, f"a {kind} is never reversed"
+    return flow(target, tags)

@@ -1,22 +1,86 @@
-"""Charges: one PaymentIntent for an amount, or one Invoice for a price."""
+"""A charge: one PaymentIntent for an amount, or one Invoice for a price."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from ...core.calls import CallFailedError, Reply, StripeCall
-from ...core.operation import Instruction, State
+from ...core.identifiers import check_id
+from ...core.money import normalize_currency, to_minor
+from ...core.operation import Instruction, Operation
 from ...errors import InputError, LimitExceededError
 from ..flows import Flow, Outcome, Tags, cleanup, compact, default_payment_method, with_tags
+from ..objects import invoice, payment_intent
+from ..objects.kind import ObjectKind
+from ..objects.tagged import Listing, Search, find, only
 from ..outcomes import may_retry
+from ..requests import check_text, merge_metadata
+from ..resolved import Resolved
+from .intent import Intent, intent_of, written
+from .kind import OperationKind
+
+# Stripe's bound on a PaymentIntent's and an invoice's description is not documented; this is ours.
+MAX_DESCRIPTION: Final = 1000
+
+
+def intent_to_charge(
+    found: Resolved,
+    *,
+    amount: Any,
+    description: Any,
+    price_id: Any,
+    currency: Any,
+    customer_id: Any,
+    payment_method: Any,
+    metadata: Any,
+    overrides: Mapping[str, str] | None,
+) -> Intent:
+    """Intend a charge by amount, or by price when no amount is given."""
+    if amount is not None and price_id is not None:
+        raise InputError(
+            "The charge names an amount and a price_id",
+            "Pass one of them: a charge is one payment.",
+        )
+    route = found.route
+    named = None if currency is None else normalize_currency(currency)
+    asked = {
+        "amount": None if amount is None else written(amount),
+        "currency": named,
+        "price": None if price_id is None else check_id("price", price_id),
+        "customer": None if customer_id is None else check_id("customer", customer_id),
+    }
+    by_amount = amount is not None
+    if by_amount:
+        named = named or found.require_currency()
+    method = payment_method or route.payment_method_id
+    if payment_method is not None:
+        check_id("payment_method", payment_method)
+    instruction = Instruction(
+        action="charge",
+        kind="amount" if by_amount else "price",
+        bot_id=found.bot.canonical,
+        amount_minor=to_minor(amount, str(named)) if by_amount else None,
+        currency=named or route.currency,
+        price_id=None if by_amount else asked["price"] or route.price_id,
+        customer_id=asked["customer"] or route.customer_id,
+        payment_method_id=method,
+        description=route.description
+        if description is None
+        else check_text("description", description, MAX_DESCRIPTION),
+        user_email=route.user_email,
+        # With both known there is nothing that the customer's record could add.
+        customer_known=bool(method and route.user_email),
+        metadata=merge_metadata(route.metadata, metadata),
+    )
+    return intent_of(instruction, overrides, asked=asked)
 
 
 def charge_by_amount(instruction: Instruction, tags: Tags) -> Flow:
     """Create one PaymentIntent, confirmed off-session where a payment method is known.
 
     Stripe: PaymentIntents, `off_session` and `error_on_requires_action`: whatever needs the
-    customer's presence fails instead of waiting for somebody who is not there.
+    customer's presence fails instead of waiting for a customer who is not there.
     """
     email, method = instruction.user_email, instruction.payment_method_id
     if not instruction.customer_known:
@@ -25,7 +89,8 @@ def charge_by_amount(instruction: Instruction, tags: Tags) -> Flow:
         ).body
         if customer.get("deleted"):
             raise InputError(
-                f"customer {instruction.customer_id} was deleted at Stripe; mend the route"
+                f"Customer {instruction.customer_id} was deleted at Stripe",
+                "Correct customer_id in the route, or pass another.",
             )
         email = email or customer.get("email")
         method = method or default_payment_method(customer)
@@ -51,42 +116,11 @@ def charge_by_amount(instruction: Instruction, tags: Tags) -> Flow:
         if left is None:
             raise
         failure = failed
-        settled = yield from cleanup(remove_payment_intent(left))
+        settled = yield from cleanup(payment_intent.remove(left))
         if settled is not None:
-            return payment_intent_settlement(settled, email)
+            return payment_intent.judge(settled, email)
         raise failure from None
-    return payment_intent_settlement(reply, email)
-
-
-def payment_intent_settlement(reply: Reply, email: str | None) -> Outcome:
-    """Judge a PaymentIntent by its status; only `succeeded` is paid, only `canceled` is dead."""
-    body = reply.body
-    status = body.get("status")
-    paid = status == "succeeded"
-    state = State.SUCCEEDED if paid else State.FAILED if status == "canceled" else State.OPEN
-    received = body.get("amount_received")
-    return Outcome(
-        state=state,
-        reply=reply,
-        action_type="charge_open" if state is State.OPEN else "charge",
-        paid=paid,
-        amount_minor=received if paid and received else body.get("amount"),
-        currency=body.get("currency"),
-        user_email=email,
-    )
-
-
-def remove_payment_intent(
-    target: str, prefix: str = "remove"
-) -> Generator[StripeCall, Reply, Reply | None]:
-    """Cancel a PaymentIntent unless it is already; return it if it was paid after all."""
-    current = yield StripeCall(f"{prefix}.read", "payment_intents.retrieve", target=target)
-    status = current.body.get("status")
-    if status in ("succeeded", "processing"):
-        return current
-    if status != "canceled":
-        yield StripeCall(f"{prefix}.cancel", "payment_intents.cancel", target=target)
-    return None
+    return payment_intent.judge(reply, email)
 
 
 def charge_by_price(instruction: Instruction, tags: Tags) -> Flow:
@@ -110,21 +144,21 @@ def charge_by_price(instruction: Instruction, tags: Tags) -> Flow:
             metadata=with_tags(instruction, tags),
         ),
     )
-    invoice = str(draft.body["id"])
+    target = str(draft.body["id"])
     try:
         yield StripeCall(
             "item",
             "invoice_items.create",
             compact(
                 customer=instruction.customer_id,
-                invoice=invoice,
+                invoice=target,
                 pricing={"price": instruction.price_id},
                 quantity=1,
                 metadata=dict(tags),
             ),
         )
         reply = yield StripeCall(
-            "finalize", "invoices.finalize_invoice", {"auto_advance": False}, invoice
+            "finalize", "invoices.finalize_invoice", {"auto_advance": False}, target
         )
         _refuse_excess(instruction, reply.body)
         if reply.body.get("status") != "paid":
@@ -132,15 +166,15 @@ def charge_by_price(instruction: Instruction, tags: Tags) -> Flow:
                 "pay",
                 "invoices.pay",
                 compact(payment_method=instruction.payment_method_id, off_session=True),
-                invoice,
+                target,
             )
     except (CallFailedError, LimitExceededError) as failed:
         failure = failed
-        settled = yield from cleanup(remove_invoice(invoice))
+        settled = yield from cleanup(invoice.remove(target))
         if settled is not None:
-            return invoice_settlement(settled, instruction.user_email)
+            return invoice.judge(settled, instruction.user_email)
         raise failure from None
-    return invoice_settlement(reply, instruction.user_email)
+    return invoice.judge(reply, instruction.user_email)
 
 
 def _currency_of(price_id: str) -> Generator[StripeCall, Reply, str | None]:
@@ -159,55 +193,66 @@ def _currency_of(price_id: str) -> Generator[StripeCall, Reply, str | None]:
     return currency if isinstance(currency, str) else None
 
 
-def _refuse_excess(instruction: Instruction, invoice: Mapping[str, Any]) -> None:
-    due, total = invoice.get("amount_due"), invoice.get("total")
+def _refuse_excess(instruction: Instruction, finalized: Mapping[str, Any]) -> None:
+    due, total = finalized.get("amount_due"), finalized.get("total")
     bounds = [bound for bound in (instruction.permitted_minor, total) if isinstance(bound, int)]
-    # Where there is a bound, an invoice that does not say what it comes to is not paid either.
+    # Where there is a bound, an invoice that does not say what is due is not paid either.
     if bounds and (not isinstance(due, int) or due > min(bounds)):
         raise LimitExceededError(
-            f"invoice {invoice.get('id')} for {instruction.price_id} came to {due} minor units of "
-            f"{invoice.get('currency')}, and {min(bounds)} were permitted; it was voided. Look at "
-            "the customer's balance and taxes at Stripe",
-            objects={"invoice": invoice.get("id")},
+            f"The amount due of invoice {finalized.get('id')} for {instruction.price_id} is {due} "
+            f"minor units of {finalized.get('currency')}, above the {min(bounds)} permitted, so it "
+            "was voided",
+            "Check the customer's balance and taxes at Stripe.",
+            objects={"invoice": finalized.get("id")},
         )
 
 
-def invoice_settlement(reply: Reply, email: str | None) -> Outcome:
-    """Judge an invoice by its status; the ledger takes what was paid, not what was billed."""
-    body = reply.body
-    status = body.get("status")
-    paid = status == "paid"
-    # One that was written off as uncollectible can still be paid, so only a void one is dead.
-    state = State.SUCCEEDED if paid else State.FAILED if status == "void" else State.OPEN
-    return Outcome(
-        state=state,
-        reply=reply,
-        action_type="charge_open" if state is State.OPEN else "charge",
-        paid=paid,
-        amount_minor=body.get("amount_paid") if paid else body.get("amount_due"),
-        currency=body.get("currency"),
-        user_email=email or body.get("customer_email"),
+def _unconfirmed(instruction: Instruction, item: Mapping[str, Any]) -> bool:
+    """Whether a PaymentIntent is one that was never meant to be confirmed by the router."""
+    return (
+        instruction.payment_method_id is None
+        and item.get("status") == "requires_payment_method"
+        and (not item.get("last_payment_error"))
     )
 
 
-def remove_invoice(
-    target: str, prefix: str = "remove"
-) -> Generator[StripeCall, Reply, Reply | None]:
-    """Delete a draft, void a finalized invoice; return it if it was paid after all.
+def _is_partial_by_amount(instruction: Instruction, item: Mapping[str, Any]) -> bool:
+    dead_or_decided = ("succeeded", "processing", "canceled")
+    return item.get("status") not in dead_or_decided and not _unconfirmed(instruction, item)
 
-    Both are preceded by a read: a DELETE has no idempotency key at Stripe.
-    """
-    try:
-        current = yield StripeCall(f"{prefix}.read", "invoices.retrieve", target=target)
-    except CallFailedError as failed:
-        if failed.failure.http_status == 404:  # a draft that was deleted is gone for good
-            return None
-        raise
-    status = current.body.get("status")
-    if status == "paid":
-        return current
-    if status == "draft":
-        yield StripeCall(f"{prefix}.delete", "invoices.delete", target=target)
-    elif status != "void":
-        yield StripeCall(f"{prefix}.void", "invoices.void_invoice", target=target)
-    return None
+
+def _is_partial_by_price(_: Instruction, item: Mapping[str, Any]) -> bool:
+    return item.get("status") not in ("paid", "void")
+
+
+def _search(operation: Operation, method: str, kind: ObjectKind) -> Search:
+    instruction, outcomes = operation.instruction, list[Outcome]()
+    assert kind.remove is not None, "what a charge creates can be removed"
+    for item in (yield from find(operation, method, customer=instruction.customer_id)):
+        if _unconfirmed(instruction, item):
+            outcomes.append(kind.judge(Reply(item), instruction.user_email))
+            continue
+        paid = yield from kind.remove(str(item["id"]), f"remove.{item['id']}")
+        if paid is not None:
+            outcomes.append(kind.judge(paid, instruction.user_email))
+    return only(outcomes)
+
+
+def _earlier(operation: Operation, method: str) -> Listing:
+    return find(operation, method, ever=True, customer=operation.instruction.customer_id)
+
+
+BY_AMOUNT: Final = OperationKind(
+    kind="amount",
+    flow=charge_by_amount,
+    search=lambda operation: _search(operation, "payment_intents.list", payment_intent.KIND),
+    earlier=lambda operation: _earlier(operation, "payment_intents.list"),
+    is_partial=_is_partial_by_amount,
+)
+BY_PRICE: Final = OperationKind(
+    kind="price",
+    flow=charge_by_price,
+    search=lambda operation: _search(operation, "invoices.list", invoice.KIND),
+    earlier=lambda operation: _earlier(operation, "invoices.list"),
+    is_partial=_is_partial_by_price,
+)

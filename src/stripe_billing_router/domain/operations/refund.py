@@ -1,16 +1,54 @@
-"""Refunds: the payment is read first, then one Refund of it is created."""
+"""A refund: the payment is read first, then one Refund of it is created."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ...core.calls import Reply, StripeCall
+from ...core.identifiers import check_id
 from ...core.money import to_major, to_minor
-from ...core.operation import Instruction, State
+from ...core.operation import Instruction, Operation
 from ...errors import InputError, InvalidAmountError
-from ..flows import Flow, Outcome, Tags, compact, expanded, identifier, with_tags
+from ..flows import Flow, Tags, compact, expanded, with_tags
+from ..objects.invoice import payment_of, payments_of
+from ..objects.refund import judge
+from ..objects.tagged import Listing, Search, find, only
+from ..requests import check_params, check_reason, split_metadata
+from ..resolved import Resolved
+from .intent import Intent, intent_of, written
+from .kind import OperationKind
+
+
+def intent_to_refund(
+    found: Resolved,
+    payment_id: Any,
+    *,
+    amount: Any,
+    reason: Any,
+    overrides: Mapping[str, str] | None,
+    params: Mapping[str, Any],
+) -> Intent:
+    """Intend a refund. Its currency is the payment's, so the amount stays in major units here."""
+    payment = check_id("payment", payment_id)
+    extra = check_params("refund", params)
+    metadata = split_metadata(extra, {})
+    why = check_reason(reason)
+    if why is not None:
+        extra["reason"] = why
+    exact = None if amount is None else written(amount)
+    instruction = Instruction(
+        action="refund",
+        kind="refund",
+        bot_id=found.bot.canonical,
+        amount=exact,
+        payment_id=payment,
+        user_email=found.route.user_email,
+        metadata=metadata,
+        params=extra,
+    )
+    return intent_of(instruction, overrides, asked={"payment": payment, "amount": exact})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,38 +83,21 @@ def refund_payment(instruction: Instruction, tags: Tags) -> Flow:
             metadata=with_tags(instruction, tags),
         ),
     )
-    return refund_settlement(reply, email)
+    return judge(reply, email)
 
 
 def _amount_minor(instruction: Instruction, payment: Payment) -> int | None:
     if instruction.amount is None:
-        return payment.left_minor or None  # nothing left: Stripe's own words say it best
+        return payment.left_minor or None  # nothing left: Stripe says why best
     amount_minor = to_minor(instruction.amount, payment.currency)
     if payment.left_minor is not None and amount_minor > payment.left_minor:
         left = to_major(payment.left_minor, payment.currency)
         raise InvalidAmountError(
-            f"cannot refund {instruction.amount} {payment.currency} of {instruction.payment_id}: "
-            f"{left} {payment.currency} is left of it"
+            f"A refund of {instruction.amount} {payment.currency} exceeds the {left} "
+            f"{payment.currency} left of {instruction.payment_id}",
+            "Refund at most what is left, or leave the amount out to refund all of it.",
         )
     return amount_minor
-
-
-def refund_settlement(reply: Reply, email: str | None) -> Outcome:
-    """Judge a refund by its status: `succeeded` is final, `failed` and `canceled` moved nothing."""
-    body = reply.body
-    status = body.get("status")
-    done = status == "succeeded"
-    dead = status in ("failed", "canceled")
-    state = State.SUCCEEDED if done else State.FAILED if dead else State.OPEN
-    return Outcome(
-        state=state,
-        reply=reply,
-        action_type="refund_open" if state is State.OPEN else "refund",
-        paid=done,
-        amount_minor=body.get("amount"),
-        currency=body.get("currency"),
-        user_email=email,
-    )
 
 
 def find_payment(payment_id: str) -> Generator[StripeCall, Reply, Payment]:
@@ -87,16 +108,18 @@ def find_payment(payment_id: str) -> Generator[StripeCall, Reply, Payment]:
     """
     if payment_id.startswith("pi_"):
         return (yield from _payment_intent(payment_id))
-    payments = yield from find_invoice_payments(payment_id)
+    payments = yield from payments_of(payment_id)
     if not payments:
         raise InputError(
-            f"invoice {payment_id} has no payment that could be refunded: it is unpaid, came to "
-            "nothing, or was paid from a balance; issue a credit note at Stripe instead"
+            f"Invoice {payment_id} has no payment that could be refunded: it is unpaid, its total "
+            "was zero, or it was paid from a balance",
+            "Issue a credit note at Stripe instead.",
         )
     if len(payments) > 1:
         ids = ", ".join(str(payment_of(item)[1]) for item in payments)
         raise InputError(
-            f"invoice {payment_id} was paid by several payments; refund each by its id: {ids}"
+            f"Invoice {payment_id} was paid by several payments",
+            f"Refund each by its id: {ids}.",
         )
     kind, target = payment_of(payments[0])
     if kind == "payment_intent" and target:
@@ -104,38 +127,9 @@ def find_payment(payment_id: str) -> Generator[StripeCall, Reply, Payment]:
     if kind == "charge" and target:
         return (yield from _charge(target))
     raise InputError(
-        f"invoice {payment_id} was paid by a {kind}, which Stripe cannot refund; return the money "
-        "the way it came"
+        f"Invoice {payment_id} was paid by a {kind}, which Stripe cannot refund",
+        "Return the money the way it was paid.",
     )
-
-
-def payment_of(item: dict[str, Any]) -> tuple[str, str | None]:
-    """Return kind and id of what an `invoice_payment` was paid with."""
-    payment = expanded(item.get("payment"))
-    kind = str(payment.get("type"))
-    return kind, identifier(payment.get(kind))
-
-
-def find_invoice_payments(
-    invoice: str, prefix: str = "payments"
-) -> Generator[StripeCall, Reply, list[dict[str, Any]]]:
-    """List the paid payments of an invoice, all pages of them."""
-    found: list[dict[str, Any]] = []
-    while True:
-        page = yield StripeCall(
-            f"{prefix}.{len(found)}",
-            "invoice_payments.list",
-            compact(
-                invoice=invoice,
-                status="paid",
-                limit=100,
-                starting_after=found[-1]["id"] if found else None,
-            ),
-        )
-        items = page.body.get("data", [])
-        found.extend(items)
-        if not page.body.get("has_more") or not items:
-            return found
 
 
 def _payment_intent(target: str) -> Generator[StripeCall, Reply, Payment]:
@@ -161,3 +155,34 @@ def _left_minor(charge: Any) -> int | None:
     if not isinstance(captured, int):
         return None
     return max(captured - int(charge.get("amount_refunded") or 0), 0)
+
+
+def _search(operation: Operation) -> Search:
+    email = operation.instruction.user_email
+    return only([judge(Reply(item), email) for item in (yield from _listed(operation))])
+
+
+def _listed(operation: Operation, *, ever: bool = False) -> Listing:
+    filters = yield from _of(operation.instruction)
+    return (yield from find(operation, "refunds.list", ever=ever, **filters))
+
+
+def _of(instruction: Instruction) -> Generator[StripeCall, Reply, dict[str, Any]]:
+    """Return the filter by which Stripe lists the refunds of this payment."""
+    payment = str(instruction.payment_id)
+    if not payment.startswith("in_"):
+        return {"payment_intent": payment}
+    filters: dict[str, Any] = {}
+    for item in (yield from payments_of(payment, prefix="find.payments")):
+        kind, target = payment_of(item)
+        if kind in ("payment_intent", "charge"):
+            filters = {kind: target}
+    return filters
+
+
+REFUND: Final = OperationKind(
+    kind="refund",
+    flow=refund_payment,
+    search=_search,
+    earlier=lambda operation: _listed(operation, ever=True),
+)

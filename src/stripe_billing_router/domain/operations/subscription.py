@@ -1,13 +1,52 @@
-"""Subscriptions, checkout sessions, customers, and the balance."""
+"""A subscription: created with its first invoice paid, or not at all."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ...core.calls import CallFailedError, Reply, StripeCall
-from ...core.operation import Instruction, State
+from ...core.identifiers import check_id
+from ...core.operation import Instruction, Operation
 from ..flows import Flow, Outcome, Tags, UncleanError, compact, expanded, with_tags
+from ..objects.subscription import judge_with
+from ..objects.tagged import Listing, Search, find, only
+from ..requests import check_params, check_text, split_metadata
+from ..resolved import Resolved
+from .intent import Intent, intent_of
+from .kind import OperationKind
+
+
+def intent_to_subscribe(
+    found: Resolved,
+    *,
+    price_id: Any,
+    customer_id: Any,
+    overrides: Mapping[str, str] | None,
+    params: Mapping[str, Any],
+) -> Intent:
+    """Intend a subscription to the route's subscription price, or to the price given."""
+    route = found.route
+    extra = check_params("create_subscription", params)
+    price = None if price_id is None else check_id("price", price_id)
+    customer = None if customer_id is None else check_id("customer", customer_id)
+    method = extra.pop("default_payment_method", None)
+    if method is not None:
+        check_id("payment_method", method)
+    instruction = Instruction(
+        action="subscription",
+        kind="subscription",
+        bot_id=found.bot.canonical,
+        price_id=price or route.subscription_price_id or route.price_id,
+        customer_id=customer or route.customer_id,
+        payment_method_id=method or route.payment_method_id,
+        description=check_text("description", extra.pop("description", None), 500)
+        or route.description,
+        user_email=route.user_email,
+        metadata=split_metadata(extra, route.metadata),
+        params=extra,
+    )
+    return intent_of(instruction, overrides, asked={"price": price, "customer": customer})
 
 
 def create_subscription(instruction: Instruction, tags: Tags) -> Flow:
@@ -38,93 +77,34 @@ def create_subscription(instruction: Instruction, tags: Tags) -> Flow:
         except CallFailedError as failed:
             failure = failed.failure
             raise UncleanError(failure) from None  # it exists; what it took is not known yet
-    return subscription_settlement(reply, expanded(invoice), instruction.user_email)
+    return judge_with(reply, expanded(invoice), instruction.user_email)
 
 
-def subscription_settlement(reply: Reply, first: Mapping[str, Any], email: str | None) -> Outcome:
-    """Judge a subscription by its status and its first invoice."""
-    body = reply.body
-    status = body.get("status")
-    live = status in ("active", "trialing")
-    dead = status in ("canceled", "incomplete_expired")
-    state = State.SUCCEEDED if live else State.FAILED if dead else State.OPEN
-    return Outcome(
-        state=state,
-        reply=reply,
-        action_type="subscription_open" if state is State.OPEN else "subscription",
-        paid=live and first.get("status", "paid") == "paid",
-        amount_minor=first.get("amount_paid", 0),
-        currency=body.get("currency") or first.get("currency"),
-        user_email=email or first.get("customer_email"),
+def _search(operation: Operation) -> Search:
+    outcomes: list[Outcome] = []
+    for item in (yield from _listed(operation)):
+        first = item.get("latest_invoice")
+        if isinstance(first, str):
+            first = (yield StripeCall("invoice", "invoices.retrieve", target=first)).body
+        email = operation.instruction.user_email
+        outcomes.append(judge_with(Reply(item), expanded(first), email))
+    return only(outcomes)
+
+
+def _listed(operation: Operation, *, ever: bool = False) -> Listing:
+    return find(
+        operation,
+        "subscriptions.list",
+        ever=ever,
+        customer=operation.instruction.customer_id,
+        status="all",
+        expand=["data.latest_invoice"],
     )
 
 
-def create_checkout_session(instruction: Instruction, tags: Tags) -> Flow:
-    """Create a Checkout session; what is paid through it is tagged like the session itself."""
-    marked = with_tags(instruction, tags)
-    mode = instruction.params.get("mode", "payment")
-    carrier = {"payment": "payment_intent_data", "subscription": "subscription_data"}.get(mode)
-    reply = yield StripeCall(
-        "create",
-        "checkout.sessions.create",
-        compact(
-            **instruction.params,
-            **({carrier: {"metadata": marked}} if carrier else {}),
-            metadata=marked,
-        ),
-    )
-    return checkout_settlement(reply, instruction.user_email)
-
-
-def checkout_settlement(reply: Reply, email: str | None) -> Outcome:
-    """Judge a session: it is made, whether or not anybody has paid through it yet."""
-    body = reply.body
-    return Outcome(
-        state=State.SUCCEEDED,
-        reply=reply,
-        action_type="checkout_session",
-        paid=body.get("payment_status") == "paid",
-        amount_minor=body.get("amount_total"),
-        currency=body.get("currency"),
-        user_email=email or body.get("customer_email"),
-    )
-
-
-def create_customer(instruction: Instruction, tags: Tags) -> Flow:
-    """Create a customer. No money moves."""
-    reply = yield StripeCall(
-        "create",
-        "customers.create",
-        compact(**instruction.params, metadata=with_tags(instruction, tags)),
-    )
-    return customer_settlement(reply)
-
-
-def customer_settlement(reply: Reply) -> Outcome:
-    """Judge a customer: it is made."""
-    return Outcome(
-        state=State.SUCCEEDED,
-        reply=reply,
-        action_type="customer",
-        paid=False,
-        user_email=reply.body.get("email"),
-    )
-
-
-def read_balance(instruction: Instruction, tags: Tags) -> Flow:
-    """Read the available balance in the plan's currency; Stripe lists only what there is."""
-    reply = yield StripeCall("balance", "balance.retrieve")
-    available = [
-        item["amount"]
-        for item in reply.body.get("available", [])
-        if item.get("currency") == instruction.currency
-    ]
-    return Outcome(
-        state=State.SUCCEEDED,
-        reply=reply,
-        action_type="balance",
-        paid=False,
-        amount_minor=sum(available),
-        currency=instruction.currency,
-        user_email=instruction.user_email,
-    )
+SUBSCRIPTION: Final = OperationKind(
+    kind="subscription",
+    flow=create_subscription,
+    search=_search,
+    earlier=lambda operation: _listed(operation, ever=True),
+)

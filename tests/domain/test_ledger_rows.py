@@ -7,28 +7,28 @@ from typing import Any
 
 import pytest
 
+from stripe_billing_router.billing_logger import row_of
 from stripe_billing_router.core.calls import Reply
 from stripe_billing_router.core.operation import MONEY_ACTIONS, Instruction, Result, State
 from stripe_billing_router.domain.flows import Outcome
 from stripe_billing_router.domain.ledger_rows import (
-    body_amount,
-    entry,
     failure_row,
+    mismatch_row,
     outcome_row,
     result_of,
+    reversal_row,
 )
+from stripe_billing_router.domain.objects.kind import Reversal
 from stripe_billing_router.errors import AccountMismatchError, BillingError, PaymentDeclinedError
 from support.operations import OPERATION
 
-NOW_MS = 1_700_000_000_000
 
-
-def settlement(amount_minor: int | None = 1999, **fields: Any) -> Outcome:
+def outcome(amount_minor: int | None = 1999, **fields: Any) -> Outcome:
     body = {"id": "pi_1", "object": "payment_intent", "client_secret": "pi_1_secret_2"}
     return replace(
         Outcome(
             state=State.SUCCEEDED,
-            reply=Reply(body, {"request-id": "req_1"}),
+            reply=Reply.of(body, {"request-id": "req_1"}),
             action_type="charge",
             paid=True,
             amount_minor=amount_minor,
@@ -41,7 +41,7 @@ def settlement(amount_minor: int | None = 1999, **fields: Any) -> Outcome:
 
 class TestResult:
     def test_it_is_enough_to_replay_the_receipt_and_holds_no_secret(self) -> None:
-        assert result_of(settlement()) == Result(
+        assert result_of(outcome()) == Result(
             body={"id": "pi_1", "object": "payment_intent"},
             paid=True,
             amount="19.99",
@@ -57,7 +57,7 @@ class TestResult:
     def test_its_amount_is_exact_in_its_currency(
         self, minor: int | None, currency: str | None, amount: str | None
     ) -> None:
-        result = result_of(settlement(minor, currency=currency, paid=False))
+        result = result_of(outcome(minor, currency=currency, paid=False))
         assert (result.amount, result.currency, result.paid) == (amount, currency, False)
 
 
@@ -79,26 +79,31 @@ class TestResult:
 def test_the_amount_of_any_object_is_exact_or_none(
     body: dict[str, Any], amount: str | None
 ) -> None:
-    found = body_amount(body)
-    assert (None if found is None else str(found)) == amount
+    row = mismatch_row(OPERATION, body, "the foreign account acct_Other", "acct_Other")
+    assert (None if row["amount"] is None else str(row["amount"])) == amount
+    assert (row["destination_account"], row["error"]) == ("acct_Other", 1)
 
 
-class TestSettlementRow:
+def row_for(settled: Outcome) -> dict[str, Any]:
+    return outcome_row(OPERATION, settled, result_of(settled))
+
+
+class TestOutcomeRow:
     def test_it_is_what_stripe_took(self) -> None:
-        row = outcome_row(OPERATION, settlement(), NOW_MS)
+        row = row_of(**row_for(outcome()))
         assert (row.action_type, row.amount, row.currency) == ("charge", Decimal("19.99"), "usd")
-        assert (row.timestamp_ms, row.bot_id, row.error) == (NOW_MS, "finance:bot", 0)
+        assert (row.bot_id, row.error) == ("finance:bot", 0)
         assert row.user_email == "payer@example.com"
         assert row.destination_account == "acct_Master1"
         assert json.loads(row.raw_event_json)["id"] == "pi_1"
         assert "secret" not in row.raw_event_json
 
     def test_the_plans_email_stands_in_for_stripes(self) -> None:
-        row = outcome_row(OPERATION, settlement(user_email=None), NOW_MS)
-        assert row.user_email == "route@example.com"
+        row = row_for(outcome(user_email=None))
+        assert row["user_email"] == "route@example.com"
 
     def test_what_has_no_amount_has_none(self) -> None:
-        assert outcome_row(OPERATION, settlement(None), NOW_MS).amount is None
+        assert row_for(outcome(None))["amount"] is None
 
 
 class TestFailureRow:
@@ -106,7 +111,7 @@ class TestFailureRow:
         operation = replace(
             OPERATION, instruction=replace(OPERATION.instruction, **instruction), attempt=2
         )
-        row = failure_row(operation, error, NOW_MS)
+        row = row_of(**failure_row(operation, error))
         return row, json.loads(row.raw_event_json)
 
     def test_it_says_what_was_tried_and_is_never_a_money_row(self) -> None:
@@ -120,7 +125,7 @@ class TestFailureRow:
         assert row.error == 1
         assert (row.amount, row.currency) == (Decimal("10.00"), "usd")
         assert (row.user_email, row.destination_account) == ("route@example.com", "acct_Master1")
-        assert (row.timestamp_ms, row.bot_id) == (NOW_MS, "finance:bot")
+        assert row.bot_id == "finance:bot"
         assert event == {
             "id": "pi_1",
             "object": "error",
@@ -150,14 +155,15 @@ class TestFailureRow:
 
 
 def test_any_other_row_names_the_bot_and_the_account() -> None:
-    row = entry(OPERATION, NOW_MS, action_type="rollback", amount=Decimal(1), currency="usd")
+    reversal = Reversal("payment_intent", "pi_1", True, "refunded", 100, "usd")
+    row = row_of(**reversal_row(OPERATION, reversal))
+    assert (row.action_type, row.amount, row.error) == ("rollback", Decimal("1.00"), 0)
     assert (row.bot_id, row.destination_account) == ("finance:bot", "acct_Master1")
-    named = entry(OPERATION, NOW_MS, action_type="rollback", destination_account="acct_Other")
-    assert named.destination_account == "acct_Other"
+    assert row_of(**reversal_row(OPERATION, replace(reversal, complete=False))).error == 1
 
 
-def test_a_plan_is_not_needed_to_tell_an_amount() -> None:
+def test_an_instruction_may_name_no_amount() -> None:
     bare = replace(
         OPERATION, instruction=Instruction(action="charge", kind="price", bot_id="finance:bot")
     )
-    assert failure_row(bare, BillingError("no"), NOW_MS).amount is None
+    assert failure_row(bare, BillingError("no"))["amount"] is None

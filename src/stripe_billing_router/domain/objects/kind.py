@@ -1,0 +1,45 @@
+"""What the router has to know of one kind of Stripe object: the shape of a row in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+
+from ...core.calls import Reply, StripeCall
+from ..flows import Outcome, Tags
+
+
+@dataclass(frozen=True, slots=True)
+class Reversal:
+    """What became of one object: `complete` when nothing of it is left to take or give back."""
+
+    object: str
+    id: str
+    complete: bool
+    detail: str
+    refunded_minor: int = 0
+    currency: str | None = None
+
+
+ReversalFlow = Generator[StripeCall, Reply, Reversal]
+Removal = Generator[StripeCall, Reply, Reply | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectKind:
+    """One kind of Stripe object.
+
+    `judge` says what an operation that made it came to, from the object as it is now and the
+    email that the ledger takes. `retrieve` is the method that reads it again while it is not
+    final, with what to expand; None where it is final once made. `remove` takes away one that is
+    only partially created, by its id and the prefix of its steps, and returns it if it was paid
+    after all; None where one request creates it whole. `reverse` undoes it after a mismatch; None
+    where it is never reversed.
+    """
+
+    object: str
+    judge: Callable[[Reply, str | None], Outcome]
+    retrieve: str | None = None
+    expand: tuple[str, ...] = ()
+    remove: Callable[[str, str], Removal] | None = None
+    reverse: Callable[[str, Tags], ReversalFlow] | None = None

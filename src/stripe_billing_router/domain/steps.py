@@ -1,0 +1,91 @@
+"""Recorded steps: what came of each, and which are still undecided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from ..core.calls import CallFailedError, Failure, FailureKind, Reply, writes
+from ..core.clean_json import CleanJson, as_stored
+from ..core.operation import Operation, StepRecord
+
+
+def undecided(operation: Operation) -> list[StepRecord]:
+    """Return the writes whose outcome is not known: sent, or about to be."""
+    return [
+        record
+        for record in operation.steps
+        if record.reply is None and record.failure is None and writes(record.method)
+    ]
+
+
+def has_unknown_send(operation: Operation) -> bool:
+    """Say whether any write may have been sent whose outcome is not known."""
+    return any(record.unknown_sends > 0 for record in undecided(operation))
+
+
+def created_something(operation: Operation) -> bool:
+    """Say whether any write created something, if only what a decline leaves behind."""
+    return any(
+        record.reply is not None or (record.failure or {}).get("objects")
+        for record in operation.steps
+        if writes(record.method)
+    )
+
+
+def recorded_outcome(record: StepRecord) -> Reply | CallFailedError | None:
+    """Return what came of a recorded step, or None while that is not known."""
+    if record.reply is not None:
+        return Reply(as_stored(record.reply))
+    if record.failure is not None:
+        facts: dict[str, Any] = dict(record.failure)
+        facts["kind"] = FailureKind(facts["kind"])
+        return CallFailedError(Failure(**facts))
+    return None
+
+
+def replied(record: StepRecord, reply: Reply) -> StepRecord:
+    """Return the record with Stripe's answer."""
+    return replace(record, reply=reply.body)
+
+
+def with_brief_replies(steps: tuple[StepRecord, ...]) -> tuple[StepRecord, ...]:
+    """Keep of each reply what names its object: nothing of a settled operation is sent again.
+
+    The ledger has the object that decided.
+    """
+    return tuple(
+        step if step.reply is None else replace(step, reply=brief(step.reply)) for step in steps
+    )
+
+
+def brief(body: Mapping[str, Any]) -> CleanJson:
+    """Return the id, kind and status of a recorded object, with the metadata that marks it."""
+    kept = {name: body[name] for name in ("id", "object", "status") if name in body}
+    metadata = body.get("metadata")
+    if isinstance(metadata, Mapping):
+        kept["metadata"] = {k: v for k, v in metadata.items() if k.startswith("sbr_")}
+    return as_stored(kept)
+
+
+def failed(record: StepRecord, failure: Failure) -> StepRecord:
+    """Return the record with a definite failure."""
+    return replace(record, failure=asdict(failure))
+
+
+def without_removal(steps: tuple[StepRecord, ...]) -> tuple[StepRecord, ...]:
+    """Drop the records of a removal that failed, so that it is tried again next time.
+
+    So is the last step if it was a read: nothing can come after what failed there.
+    """
+    kept = [record for record in steps if not record.step.startswith("remove.")]
+    if kept and kept[-1].failure is not None and not writes(kept[-1].method):
+        kept.pop()
+    return tuple(kept)
+
+
+def with_step(operation: Operation, record: StepRecord) -> Operation:
+    """Return the operation with this step's record, replacing an earlier one of the same name."""
+    others = tuple(step for step in operation.steps if step.step != record.step)
+    return replace(operation, steps=(*others, record))
