@@ -1,4 +1,4 @@
-"""Mutate in `domain/` and `money.py` what mutmut leaves alone, and list what no test notices.
+"""Mutate in `domain/` and `core/money.py` what mutmut leaves alone, and list what no test notices.
 
 mutmut changes expressions inside plain functions. This changes the rest: tables and patterns at
 module level, the bodies of classes and of functions with a decorator, whole statements, whole
@@ -169,7 +169,7 @@ def _tested(mutant: Mutant, tests: list[str]) -> int:
 def main(arguments: list[str]) -> int:
     """Print each survivor, then the counts; return 0."""
     named = [Path(name).resolve() for name in arguments]
-    paths = named or [*sorted((PACKAGE / "domain").glob("*.py")), PACKAGE / "money.py"]
+    paths = named or [*sorted((PACKAGE / "domain").rglob("*.py")), PACKAGE / "core" / "money.py"]
     begun = time.monotonic()
     # In a process of its own, for this one must never import the package.
     with ProcessPoolExecutor(1, mp_context=get_context("fork")) as apart:

@@ -5,25 +5,32 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from support.go_toolchain import is_ci
+from support.memory import keep_scratch_in_memory
 from support.postgres import PostgresUnavailableError, Server, running_postgres
 from support.stripe_mock import StripeMockUnavailableError, running_stripe_mock
 from support.vault_server import can_be_had_at_once
+
+keep_scratch_in_memory()
 
 # Looks at all that the suite prints and writes.
 pytest_plugins = ("support.planted",)
 FindLeaks = Callable[[Path], list[str]]
 
+# How long an example takes, or the making of one, is the machine's affair and no fault of ours. All
+# else is as Hypothesis has it by default, which is not the same under CI.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 # For `make mutate`: that a mutant dies is enough, and how small the example could be does not
 # matter. Searching for that takes longer than all else, and remembering it would hide the others.
 settings.register_profile(
     "mutation",
+    settings.get_profile("suite"),
     phases=[Phase.explicit, Phase.generate],
     derandomize=True,
     database=None,
-    deadline=None,
 )
 
 

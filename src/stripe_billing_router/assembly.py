@@ -63,17 +63,30 @@ class Parts:
     runtime: Runtime
     table: RoutingTable
     alerts: Alerts
-    events: Events
-    cache: CustomerCache
     records: Records
     keyring: Keyring
+    cache: CustomerCache
     mismatches: MismatchHandler
     rollback_manager: RollbackManager
     lookup: OutcomeLookup
     engine: Engine
     intake: Intake
-    recovery: Recovery
     freezing: Freezing
+
+    @property
+    def recovery(self) -> Recovery:
+        """What finishes the operations that dead processes left."""
+        return Recovery(
+            records=self.records,
+            engine=self.engine,
+            lookup=self.lookup,
+            mismatches=self.mismatches,
+            verified_gateway=self.keyring.verified_gateway,
+            alert=self.alerts,
+            runtime=self.runtime,
+            resume_within_s=self.settings.resume_within_s,
+            give_up_after_s=self.settings.give_up_after_s,
+        )
 
     def close(self) -> None:
         """End connections to Stripe and to the database."""
@@ -86,41 +99,22 @@ def assemble(settings: Settings, surroundings: Surroundings | None = None) -> Pa
 
     Raises `RoutingConfigError` and `ConfigurationError` for what cannot be used.
     """
-    surroundings = surroundings or Surroundings()
-    runtime = surroundings.runtime
+    around = surroundings or Surroundings()
+    runtime = around.runtime
     table = RoutingTable()
     table.replace_all(load_routes(settings.routing_config))
     alerts, events = Alerts(settings.alert_urls), Events()
     cache = CustomerCache(settings.customer_cache_s)
     events.subscribe(Replied, cache.note)
     events.subscribe(Declined, cache.forget)
-    records = surroundings.open_records(
+    records = around.open_records(
         settings.database_url,
         settings.ledger_dir,
         now_ms=runtime.now_ms,
         database_away=settings.database_away,
         alert=alerts,
     )
-
-    def open_gateway(secret: Secret) -> ClockCheckedGateway:
-        gateway = StripeGateway(
-            secret,
-            api_base=settings.api_base,
-            http_client=settings.http_client,
-            connect_timeout_s=settings.connect_timeout_s,
-            read_timeout_s=settings.read_timeout_s,
-            call_timeout_s=settings.call_timeout_s,
-        )
-        return ClockCheckedGateway(gateway, runtime, alerts, keyring.distrust)
-
-    keyring = Keyring(
-        KeySources(settings),
-        open_gateway,
-        alerts,
-        refresh_s=settings.key_refresh_s,
-        stale_after_s=settings.key_stale_after_s,
-        pause_s=surroundings.key_pause_s,
-    )
+    keyring = _keyring(settings, around, alerts)
     driver = Driver(Sender(runtime), events)
     rollback_manager = RollbackManager(records=records, driver=driver, runtime=runtime)
     mismatches = MismatchHandler(
@@ -152,32 +146,36 @@ def assemble(settings: Settings, surroundings: Surroundings | None = None) -> Pa
         runtime=runtime,
         table=table,
         alerts=alerts,
-        events=events,
-        cache=cache,
         records=records,
         keyring=keyring,
+        cache=cache,
         mismatches=mismatches,
         rollback_manager=rollback_manager,
         lookup=lookup,
         engine=engine,
-        intake=Intake(
-            engine=engine,
-            keyring=keyring,
-            cache=cache,
-            events=events,
-            runtime=runtime,
-            give_up_after_s=settings.give_up_after_s,
-        ),
-        recovery=Recovery(
-            records=records,
-            engine=engine,
-            lookup=lookup,
-            mismatches=mismatches,
-            verified_gateway=keyring.verified_gateway,
-            alert=alerts,
-            runtime=runtime,
-            resume_within_s=settings.resume_within_s,
-            give_up_after_s=settings.give_up_after_s,
-        ),
+        intake=Intake(engine, keyring, cache, events, runtime, settings.give_up_after_s),
         freezing=Freezing(records, alerts, runtime),
     )
+
+
+def _keyring(settings: Settings, around: Surroundings, alerts: Alerts) -> Keyring:
+    def open_gateway(secret: Secret) -> ClockCheckedGateway:
+        gateway = StripeGateway(
+            secret,
+            api_base=settings.api_base,
+            http_client=settings.http_client,
+            connect_timeout_s=settings.connect_timeout_s,
+            read_timeout_s=settings.read_timeout_s,
+            call_timeout_s=settings.call_timeout_s,
+        )
+        return ClockCheckedGateway(gateway, around.runtime, alerts, keyring.distrust)
+
+    keyring = Keyring(
+        KeySources(settings),
+        open_gateway,
+        alerts,
+        refresh_s=settings.key_refresh_s,
+        stale_after_s=settings.key_stale_after_s,
+        pause_s=around.key_pause_s,
+    )
+    return keyring

@@ -23,8 +23,8 @@ BillingError (RuntimeError)
 ├── LedgerUnavailableError
 └── UnknownOperationError (ValueError)
 
-Each says what was wrong, what is known about the money, and what to do next. Secrets are masked
-in the message whatever a caller passed in.
+Each says what was wrong (`problem`), what to do next (`remedy`) and what is known about the money
+(`money_moved`). Secrets are masked in all of them, whatever a caller passed in.
 """
 
 from __future__ import annotations
@@ -39,9 +39,11 @@ MoneyMoved = Literal["no", "yes", "unknown"]
 class BillingError(RuntimeError):
     """Base of all errors of this package.
 
-    `code` is a stable name for programs, `retryable` says whether the same call may succeed later,
-    `money_moved` is what is known: `"no"`, `"yes"` or `"unknown"`. `operation_id` and
-    `idempotency_key` are set once the operation has them; passing that key back continues it.
+    `problem` says what was wrong, in one sentence without its full stop; `remedy` what to do next,
+    in whole sentences, and is empty where nothing can be done. `code` is a stable name for
+    programs, `retryable` says whether the same call may succeed later, `money_moved` is what is
+    known: `"no"`, `"yes"` or `"unknown"`. `operation_id` and `idempotency_key` are set once the
+    operation has them; passing that key back continues it.
     """
 
     code: ClassVar[str] = "billing_error"
@@ -49,7 +51,8 @@ class BillingError(RuntimeError):
 
     def __init__(
         self,
-        message: str,
+        problem: str,
+        remedy: str = "",
         *,
         money_moved: MoneyMoved = "no",
         operation_id: str | None = None,
@@ -57,7 +60,10 @@ class BillingError(RuntimeError):
         retryable: bool | None = None,
         **details: Any,
     ) -> None:
-        super().__init__(redact(message))
+        problem, remedy = redact(problem), redact(remedy)
+        self.problem = problem.removesuffix(".")
+        self.remedy = remedy
+        super().__init__(f"{self.problem}. {remedy}" if remedy else problem)
         self.money_moved: MoneyMoved = money_moved
         self.operation_id = operation_id
         self.idempotency_key = idempotency_key
@@ -67,7 +73,7 @@ class BillingError(RuntimeError):
 
     @property
     def message(self) -> str:
-        """The sentence without the facts that `str()` appends."""
+        """The problem and the remedy, without the facts that `str()` appends."""
         return str(self.args[0])
 
     def __str__(self) -> str:
@@ -95,6 +101,7 @@ def _masked(value: Any) -> Any:
 
 
 def _rebuild(kind: type[BillingError], message: str, state: dict[str, Any]) -> BillingError:
+    # Where an older version pickled the error, its state has no problem: the message is that.
     error = kind(message)
     error.__dict__.update(state)
     return error

@@ -43,7 +43,12 @@ def test_a_child_works_though_its_parent_forked_while_threads_held_every_lock(
 ) -> None:
     platform.router.charge(BOT, 10)
     router = platform.router
-    locks = (ids._lock, default._lock, router._parts.cache._lock, router._parts.table._writing)
+    locks = (
+        ids._sequence.lock,
+        default._lock,
+        router._parts.cache._lock,
+        router._parts.table._writing,
+    )
     held, release = threading.Event(), threading.Event()
 
     def hold() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,12 +40,12 @@ def test_a_sink_that_ends_the_process_does_not_keep_a_foreign_charge(platform: P
 def test_a_sink_that_hangs_does_not_hold_up_the_reversal(
     platform: Platform, never_mind: threading.Event
 ) -> None:
-    platform.router.register_alert_sink(lambda *_: never_mind.wait(60) and None)
+    ended: list[bool] = []
+    platform.router.register_alert_sink(lambda *_: ended.append(never_mind.wait(60)))
     platform.sandbox.faults.foreign_account("acct_evil", path="/v1/payment_intents")
-    started_s = time.monotonic()
     with pytest.raises(AccountMismatchError):
         platform.router.charge(BOT, 10)
-    assert time.monotonic() - started_s < 30
+    assert ended == []
     assert _reversed(platform)
 
 

@@ -22,6 +22,7 @@ from stripe_billing_router import cli
 from stripe_billing_router.cli.app import EXAMPLES, app
 from stripe_billing_router.core.operation import LedgerRow
 from stripe_billing_router.storage.records import Records
+from support.commands import run_command
 from support.planted import holds_secrets
 from support.records import row
 from support.terminal import COMMAND, in_terminal
@@ -49,12 +50,6 @@ try:
 except SystemExit:
     print("loaded:", *sorted({name.partition(".")[0] for name in sys.modules}))
 """
-
-
-def process(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, check=False, **options
-    )
 
 
 def python(code: str, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -156,13 +151,13 @@ main()
 
 def test_the_script_and_the_module_are_the_same_command(records: Records) -> None:
     by_function = python("from stripe_billing_router.cli import main; main()", "ledger")
-    by_module = process("ledger")
+    by_module = subprocess.run([*COMMAND, "ledger"], capture_output=True, text=True, check=False)
     assert by_function.returncode == by_module.returncode == 0
     assert by_function.stderr == by_module.stderr == "No rows match.\n"
 
 
 def test_an_error_is_one_paragraph_on_stderr(environment: dict[str, str]) -> None:
-    done = process("ledger", env=environment)
+    done = run_command("ledger", env=environment)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("Error: configuration: There is no ledger here")
     assert done.stderr.count("\n") == 1
@@ -235,7 +230,7 @@ def test_colours_are_for_terminals_only(
     log(error=1)
     assert "\x1b" in in_terminal(["ledger"], environment).raw
     assert "\x1b" not in in_terminal(["ledger"], {**environment, "NO_COLOR": "1"}).raw
-    assert "\x1b" not in process("ledger", env=environment).stdout
+    assert "\x1b" not in run_command("ledger", env=environment).stdout
 
 
 def test_an_encoding_that_lacks_a_letter_loses_no_row(
@@ -244,7 +239,7 @@ def test_an_encoding_that_lacks_a_letter_loses_no_row(
     log(bot_id="Zürich:bot", user_email="ü@example.com")
     for form in ("table", "csv", "jsonl"):
         ascii_only = {**environment, "PYTHONIOENCODING": "ascii"}
-        done = process("ledger", "--format", form, env=ascii_only)
+        done = run_command("ledger", "--format", form, env=ascii_only)
         assert (done.returncode, done.stderr) == (0, "")
         assert "rich:bot" in done.stdout
 

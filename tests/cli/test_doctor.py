@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,9 +16,14 @@ import pytest
 from typer.testing import Result
 
 from stripe_billing_router import BillingRouter
+from stripe_billing_router.doctor import account, examination
+from stripe_billing_router.keys import vault as vault_adapter
+from stripe_billing_router.storage import status
+from stripe_billing_router.storage.database import CONNECT_TIMEOUT_S
 from stripe_billing_router.testing import StripeSandbox
+from support.commands import run_command
 from support.site import PUBLIC, SECRET
-from support.terminal import COMMAND, in_terminal
+from support.terminal import in_terminal
 from support.vault import TOKEN
 
 Run = Callable[..., Result]
@@ -151,14 +157,24 @@ def test_it_fits_a_terminal(shell: dict[str, str], columns: int) -> None:
 
 def test_it_says_what_it_is_doing_in_a_terminal_only(shell: dict[str, str]) -> None:
     assert "Looking …" in in_terminal(["doctor"], shell).text
-    done = subprocess.run(
-        [*COMMAND, "doctor"], env=shell, capture_output=True, text=True, check=False
-    )
+    done = run_command("doctor", env=shell)
     assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b" not in done.stdout
 
 
-@pytest.mark.slow
+# How long each of them is waited for, cut down to what a test may take.
+SOON = """
+from stripe_billing_router.doctor import account
+from stripe_billing_router.keys import vault
+from stripe_billing_router.storage import status
+account._ANSWER_S = 0.5
+status.CONNECT_TIMEOUT_S = 2
+vault._TIMEOUT_S, vault._READING_S = (0.3, 0.3), 0.5
+from stripe_billing_router.cli import main
+main()
+"""
+
+
 def test_it_ends_whatever_hangs(shell: dict[str, str], tmp_path: Path) -> None:
     """Vault, Stripe and the database take the connection, and never say a word."""
     with ExitStack() as stack:
@@ -173,7 +189,7 @@ def test_it_ends_whatever_hangs(shell: dict[str, str], tmp_path: Path) -> None:
             "STRIPE_LEDGER_URL": f"postgresql://ada@127.0.0.1:{next(ports)}/billing",
         }
         done = subprocess.run(
-            [*COMMAND, "doctor", "--json"],
+            [sys.executable, "-c", SOON, "doctor", "--json"],
             env=shell | hanging,
             capture_output=True,
             text=True,
@@ -187,3 +203,8 @@ def test_it_ends_whatever_hangs(shell: dict[str, str], tmp_path: Path) -> None:
     assert found["database"]["status"] == "wrong"
     assert found["routing file"]["status"] == "ok"
     assert found["secret key"]["status"] == "ok"
+
+
+def test_its_own_limits_end_a_part_before_all_is_given_up() -> None:
+    assert vault_adapter._READING_S + account._ANSWER_S < examination.LONGEST_S
+    assert CONNECT_TIMEOUT_S + status._WAIT_S < examination.LONGEST_S

@@ -29,6 +29,7 @@ import stripe_billing_router
 from stripe_billing_router.routing.file import load_routes
 from stripe_billing_router.settings import VARIABLES
 from stripe_billing_router.testing import StripeSandbox
+from support.commands import run_command
 from support.pages import PAGES, ROOT, Block, blocks
 
 ROUTING_FILE = Path("config/stripe_billing_router.yaml")
@@ -116,9 +117,7 @@ class Reader:
 def _check_command(words: list[str], where: str) -> None:
     name = Path(words[0]).name
     if name == "stripe-billing-router":
-        code = "from stripe_billing_router.cli import main; main()"
-        command = [sys.executable, "-c", code, *words[1:]]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = run_command(*words[1:])
         assert done.returncode == 0, f"{where}: {done.stdout}{done.stderr}"
     elif name == "export":
         assert words[1].partition("=")[0] in VARIABLES.values(), where

@@ -12,6 +12,7 @@ from stripe_billing_router.routing.route import Route
 from stripe_billing_router.settings import VARIABLES, Settings
 from stripe_billing_router.testing import FaultPlan
 from support.pages import PAGES, ROOT, anchors, links, prose, rows
+from test_tidy import ROOMS
 
 DOCS = ROOT / "docs"
 
@@ -78,3 +79,19 @@ def test_every_fault_of_the_sandbox_is_described() -> None:
     instruction = {name for name, _ in inspect.getmembers(FaultPlan, inspect.isfunction)}
     for_the_sandbox_itself = {"add", "on_request", "in_endpoint"}
     assert described == {name for name in instruction if name[0] != "_"} - for_the_sandbox_itself
+
+
+def test_every_room_is_described() -> None:
+    described = [
+        name for row in rows(DOCS / "architecture.md", "room") for name in row[0].split(", ")
+    ]
+    assert sorted(described) == sorted(name or "__init__" for name in ROOMS)
+
+
+def test_what_the_architecture_names_is_there() -> None:
+    source = ROOT / "src" / "stripe_billing_router"
+    text = (DOCS / "architecture.md").read_text()
+    rooms = "core|domain|engine|gateway|keys|routing|storage"
+    named = set(re.findall(rf"`((?:{rooms})/[a-z_/]*(?:\.py)?)`", text))
+    assert len(named) > 20
+    assert [name for name in sorted(named) if not (source / name).exists()] == []

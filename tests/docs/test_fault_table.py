@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from stripe_billing_router import BillingError, BillingRouter, Receipt
+from stripe_billing_router.assembly import Surroundings, own_runtime
 from stripe_billing_router.core.operation import State
 from support.pages import ROOT, rows
 from support.platform import BOT, SECRET_KEY, Platform, platform_in
@@ -50,12 +51,12 @@ def end_unknown(platform: Platform, *, executed: bool) -> None:
     platform.sandbox.faults.clear()
 
 
-def days_later(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> BillingRouter:
+def days_later(platform: Platform) -> BillingRouter:
     """Let two days pass, at Stripe and here."""
     ahead_ms = 48 * 3_600_000
     platform.sandbox.advance(hours=48)
-    monkeypatch.setattr("stripe_billing_router.router._now_ms", lambda: now_ms() + ahead_ms)
-    return platform.another_router()
+    runtime = replace(own_runtime(), now_ms=lambda: now_ms() + ahead_ms)
+    return platform.another_router(surroundings=Surroundings(runtime))
 
 
 # --- at Stripe ------------------------------------------------------------------------------------
@@ -336,12 +337,12 @@ def test_a_fault_ends_as_its_row_says(platform: Platform, name: str) -> None:
         "It comes after days and was unknown, and nothing was done",
     ],
 )
-def test_days_later(platform: Platform, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_days_later(platform: Platform, name: str) -> None:
     if "unknown" in name:
         end_unknown(platform, executed="paid" in name)
     else:
         pay(platform.router)
-    later = days_later(platform, monkeypatch)
+    later = days_later(platform)
     expect_what_is_said(name, lambda: pay(later))
     assert platform.sandbox.captured_minor() == 1000
 

@@ -84,9 +84,13 @@ def test_the_amount_of_any_object_is_exact_or_none(
     assert (row["destination_account"], row["error"]) == ("acct_Other", 1)
 
 
+def row_for(settled: Outcome) -> dict[str, Any]:
+    return outcome_row(OPERATION, settled, result_of(settled))
+
+
 class TestOutcomeRow:
     def test_it_is_what_stripe_took(self) -> None:
-        row = row_of(**outcome_row(OPERATION, outcome()))
+        row = row_of(**row_for(outcome()))
         assert (row.action_type, row.amount, row.currency) == ("charge", Decimal("19.99"), "usd")
         assert (row.bot_id, row.error) == ("finance:bot", 0)
         assert row.user_email == "payer@example.com"
@@ -95,11 +99,11 @@ class TestOutcomeRow:
         assert "secret" not in row.raw_event_json
 
     def test_the_plans_email_stands_in_for_stripes(self) -> None:
-        row = outcome_row(OPERATION, outcome(user_email=None))
+        row = row_for(outcome(user_email=None))
         assert row["user_email"] == "route@example.com"
 
     def test_what_has_no_amount_has_none(self) -> None:
-        assert outcome_row(OPERATION, outcome(None))["amount"] is None
+        assert row_for(outcome(None))["amount"] is None
 
 
 class TestFailureRow:

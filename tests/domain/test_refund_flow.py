@@ -130,7 +130,7 @@ class TestAmount:
     def test_more_than_is_left_is_refused_before_the_refund(
         self, amount: str, already: int
     ) -> None:
-        left = f"{(1000 - already) / 100:.2f} usd is left"
+        left = f"{(1000 - already) / 100:.2f} usd left"
         with pytest.raises(InvalidAmountError, match=left):
             play(
                 refund_payment(replace(PLAN, amount=amount), TAGS),

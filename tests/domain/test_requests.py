@@ -90,15 +90,18 @@ class TestAllowList:
     def test_the_nearest_names_are_told_or_else_all(self) -> None:
         with pytest.raises(InputError) as caught:
             check_params("refund", {"reverse_transfr": True})
-        assert "'reverse_transfr'" in caught.value.message
-        assert "did you mean reverse_transfer?" in caught.value.message
+        assert "'reverse_transfr'" in str(caught.value)
+        assert "reverse_transfer" in str(caught.value)
+        assert "instructions_email" not in str(caught.value)
         with pytest.raises(InputError) as caught:
             check_params("refund", {"zzz" * 100: 1})
-        assert "instructions_email, metadata, refund_application_fee" in caught.value.message
-        assert "z" * 81 not in caught.value.message
+        for name in ("instructions_email", "metadata", "refund_application_fee"):
+            assert name in str(caught.value)
+        assert "z" * 81 not in str(caught.value)
         with pytest.raises(InputError) as caught:
             check_params("create_subscription", {"trial_period_end": 1})
-        assert "trial_period_days or cancel_at_period_end or trial_end?" in caught.value.message
+        for name in ("trial_period_days", "cancel_at_period_end", "trial_end"):
+            assert name in str(caught.value)
 
 
 class TestAnyDepth:
@@ -247,8 +250,10 @@ class TestReason:
 
     @pytest.mark.parametrize("reason", ["", "Duplicate", "expired_uncaptured_charge", 7, [], {}])
     def test_others_are_refused(self, reason: Any) -> None:
-        with pytest.raises(InputError, match="duplicate, fraudulent, requested_by_customer"):
+        with pytest.raises(InputError) as caught:
             check_reason(reason)
+        for allowed in ("duplicate", "fraudulent", "requested_by_customer"):
+            assert allowed in str(caught.value)
 
     def test_a_long_one_is_not_repeated_whole(self) -> None:
         with pytest.raises(InputError) as caught:

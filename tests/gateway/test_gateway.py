@@ -130,7 +130,7 @@ def test_an_answer_that_is_not_what_was_asked_for_is_malformed(
     assert seen.http_status == 200
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=200))
 def test_no_answer_whatever_it_is_escapes_as_another_exception(
     gateway: StripeGateway, server: LoopbackServer, body: bytes

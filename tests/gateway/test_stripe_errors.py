@@ -157,7 +157,7 @@ def test_hostile_fields_are_dropped(gateway: StripeGateway, server: LoopbackServ
     seen = answered(gateway, server, Answer.json({"error": error}, 400))
     assert (seen.stripe_code, seen.decline_code, seen.param) == (None, None, None)
     assert seen.objects == {}
-    assert seen.message == "HTTP status 400."
+    assert "400" in seen.message
 
 
 def test_a_refused_connection_is_known_not_to_have_been_sent(server: LoopbackServer) -> None:

@@ -10,11 +10,12 @@ import pytest
 from typer.testing import Result
 
 from stripe_billing_router.guard.findings import RULES
-from support.guarded import write
-from support.pages import ROOT, blocks, rows
+from support.guarded import samples, write
+from support.pages import ROOT, blocks, prose, rows
 
 Run = Callable[..., Result]
 PAGE = ROOT / "docs" / "guard.md"
+HERE = Path(__file__).parent
 
 
 @pytest.mark.usefixtures("folder")
@@ -41,3 +42,13 @@ def test_the_allows_of_the_page_allow(guard: Run) -> None:
     guard(".", status=0)
     Path("pyproject.toml").unlink()
     guard(".", status=1)
+
+
+def test_what_is_not_seen_is_on_the_list_of_the_page() -> None:
+    listed = prose(PAGE).partition("\n## What it does not see\n")[2]
+    assert [name for name, _ in samples(HERE / "unseen.txt") if name not in listed] == []
+
+
+def test_the_page_counts_the_ways_past_the_router_that_are_found() -> None:
+    count = len(list(samples(HERE / "corpus.txt")))
+    assert f"`tests/guard/corpus.txt` holds {count} Python files" in prose(PAGE)

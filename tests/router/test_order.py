@@ -101,7 +101,7 @@ def test_a_process_killed_after_the_send_pays_once_when_its_key_comes_again(
         script = (
             f"import stripe_billing_router as s\ns.charge({BOT!r}, 10, idempotency_key='order-1')\n"
         )
-        platform.sandbox.faults.delay(4, method="POST")
+        platform.sandbox.faults.delay(60, method="POST")
         environment = {
             **os.environ,
             "STRIPE_API_BASE": server.url,

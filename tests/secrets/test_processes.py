@@ -14,6 +14,7 @@ from stripe_billing_router.core.secret import Secret
 from stripe_billing_router.keys.baked import write_baked_keys
 from stripe_billing_router.testing import StripeSandbox
 from stripe_billing_router.testing.server import SandboxServer
+from support.commands import Forking
 from support.loopback import Answer, LoopbackServer, loopback_server
 from support.nobody import ALERT_URL, ALL, PUBLIC_KEY, SECRET_ID, SECRET_KEY, WEBHOOK_SECRET
 from support.planted import holds_secrets, masked
@@ -233,14 +234,22 @@ COMMANDS = [
 ]
 
 
-def test_no_command_shows_a_secret(environment: dict[str, str], tmp_path: Path) -> None:
+@pytest.fixture
+def commands(environment: dict[str, str]) -> Iterator[Forking]:
+    # Stripe's SDK looks at it once.
+    started = Forking("-X", "dev", "-W", "ignore", STRIPE_LOG=environment["STRIPE_LOG"])
+    yield started
+    started.close()
+
+
+def test_no_command_shows_a_secret(
+    environment: dict[str, str], commands: Forking, tmp_path: Path
+) -> None:
     """Each in a process of its own, also where it is used wrongly."""
-    environment["PYTHONDEVMODE"] = "1"
-    command = ("-W", "ignore", "-m", "stripe_billing_router")
     first = run("-c", BOT_PROGRAM, "plain", folder=tmp_path, environment=environment)
     assert "RuntimeError" in first.stderr
     for arguments in COMMANDS:
-        result = run(*command, *arguments, folder=tmp_path, environment=environment)
+        result = commands.run(*arguments, cwd=tmp_path, env=environment)
         told = masked(result.stdout + result.stderr)[0]
         assert told, arguments[0]
         assert "Traceback" not in told, told

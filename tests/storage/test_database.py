@@ -5,9 +5,7 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from stripe_billing_router.storage.database import Connection, Database
 from stripe_billing_router.storage.errors import DatabaseRefusedError, DatabaseUnavailableError
 from stripe_billing_router.storage.records import Records
 from support.postgres import Server
+from support.processes import pool_at_once
 from support.records import begin_each, freeze, open_records, operation, row
 
 
@@ -151,17 +150,9 @@ def test_alembic_is_imported_only_where_there_is_something_to_do(
 
 
 def test_processes_that_start_at_once_make_the_schema_once(url: str, folder: Path) -> None:
-    start_at_s = time.time() + 2.0
-    context = get_context("spawn")
-    children = [
-        context.Process(target=begin_each, args=(url, str(folder), [str(number)], start_at_s))
-        for number in range(4)
-    ]
-    for child in children:
-        child.start()
-    for child in children:
-        child.join()
-    assert [child.exitcode for child in children] == [0] * 4
+    with pool_at_once(4) as pool:
+        jobs = [pool.submit(begin_each, url, str(folder), [str(number)]) for number in range(4)]
+        assert [job.result() for job in jobs] == [[True]] * 4
     records = open_records(url, folder)
     assert len(records.operations()) == 4
     assert not (folder / "journal.jsonl").exists(), "one of them thought the database away"

@@ -2,11 +2,9 @@
 
 import os
 import threading
-import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ from stripe_billing_router.core.operation import Operation, Result, State
 from stripe_billing_router.storage.errors import DuplicateIntentError, StaleOperationError
 from stripe_billing_router.storage.records import Records
 from support.postgres import Server
+from support.processes import pool_at_once
 from support.records import begin_each, freeze, open_records, operation, row
 
 
@@ -166,9 +165,8 @@ def test_a_charge_costs_two_commits(records: Records) -> None:
 
 def test_of_many_processes_that_begin_one_key_one_is_first(url: str, folder: Path) -> None:
     keys = [f"order-{number}" for number in range(10)]
-    start_at_s = time.time() + 2.0
-    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
-        jobs = [pool.submit(begin_each, url, str(folder), keys, start_at_s) for _ in range(4)]
+    with pool_at_once(4) as pool:
+        jobs = [pool.submit(begin_each, url, str(folder), keys) for _ in range(4)]
         answers = [job.result() for job in jobs]
     assert [sum(firsts) for firsts in zip(*answers, strict=True)] == [1] * len(keys)
 

@@ -3,17 +3,20 @@
 import json
 import os
 import resource
+import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from stripe_billing_router import BotFrozenError, LedgerUnavailableError
 from stripe_billing_router.core.operation import State
+from stripe_billing_router.storage import database
+from stripe_billing_router.storage import outage as outage_module
 from stripe_billing_router.storage.errors import (
     DatabaseUnavailableError,
     DuplicateIntentError,
@@ -227,8 +230,9 @@ def test_with_nowhere_to_write_nothing_begins_and_a_loss_is_said(
     if folder.exists():
         folder.rename(folder.with_name("kept"))
     folder.write_text("A file where the folder should be.")
-    with pytest.raises(LedgerUnavailableError, match="nothing was sent"):
+    with pytest.raises(LedgerUnavailableError) as caught:
         records.begin(operation("new"))
+    assert caught.value.money_moved == "no"
     given = row()
     with pytest.raises(RecordsLostError) as error:
         records.save(operation(state=State.SUCCEEDED), rows=[given], freezes=[freeze("late:bot")])
@@ -290,7 +294,7 @@ def test_who_may_only_read_sees_what_waits_in_the_files_as_well(
     assert [found.timestamp_ms for found in reader.ledger(newest_first=True, limit=3)] == [4, 3, 2]
     assert [found.timestamp_ms for found in reader.ledger(object_id="pi_2")] == [2]
     assert reader.find(saved.operation_id) == saved
-    with pytest.raises(LedgerUnavailableError, match="cannot be brought back"):
+    with pytest.raises(LedgerUnavailableError):
         reader.operations()
     assert [found.timestamp_ms for found in writer.ledger()] == [1, 2, 3, 4]
     assert reader.operations() == [saved]
@@ -350,11 +354,20 @@ def test_a_slow_failure_is_not_asked_for_at_each_call() -> None:
     outage.expect_worth_asking()
 
 
-def test_a_host_that_does_not_answer_costs_one_time_out(tmp_path: Path) -> None:
-    records = open_records("postgresql://user@192.0.2.1/db?connect_timeout=2", tmp_path / "logs")
-    started_s = time.monotonic()
-    for number in range(5):
-        assert records.begin(operation(str(number))) is None
-    assert time.monotonic() - started_s < 8
-    assert records.degraded
-    records.close()
+def test_a_host_that_does_not_answer_costs_one_time_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "CONNECT_TIMEOUT_S", 2)  # The shortest that libpq takes.
+    monkeypatch.setattr(outage_module, "PAUSE_FACTOR", 1000.0)
+    monkeypatch.setattr(outage_module, "LONGEST_PAUSE_S", 1000.0)
+    with socket.create_server(("127.0.0.1", 0), backlog=8) as silent:
+        url = f"postgresql://user@127.0.0.1:{silent.getsockname()[1]}/db"
+        records = open_records(url, tmp_path / "logs")
+        asked: list[None] = []
+        engine = records._storage.database._engine
+        event.listen(engine, "do_connect", lambda *_: asked.append(None))
+        for number in range(5):
+            assert records.begin(operation(str(number))) is None
+        assert len(asked) == 1
+        assert records.degraded
+        records.close()

@@ -14,9 +14,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from unittest.mock import patch
 
-from stripe_billing_router import router as router_module
 from stripe_billing_router.testing import RemoteSandbox
 from support.audit import Audit
 from support.kill_lane import ACCOUNT, Lane, router_of
@@ -212,8 +210,8 @@ class _Game:
             self.stripe.call("advance", hours=hours)
             later_ms += int(hours * 3_600_000)
             for host in {lane.ledger_dir: lane for lane in lanes}.values():
-                with patch.object(router_module, "_now_ms", _clock(later_ms)):
-                    router = router_of(host, give_up_after_s=20.0)
+                router = router_of(host, give_up_after_s=20.0)
+                object.__setattr__(router._parts.runtime, "now_ms", _clock(later_ms))
                 report = router.recover()
                 counts["recovered"] += len(report.operations)
                 counts["spilled"] += report.drained

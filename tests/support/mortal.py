@@ -20,6 +20,7 @@ from stripe_billing_router.storage.records import Records
 from stripe_billing_router.testing import SandboxResponse, StripeSandbox
 from stripe_billing_router.testing.http_client import http_client_for
 from support.platform import PUBLIC_KEY, ROUTES, SECRET_KEY
+from support.ready_ledger import put_empty_ledger
 
 # What may happen at a moment. `late`: the process dies, and its request arrives at Stripe later.
 What = Literal["dies_before", "dies_after", "dies_late", "waits_before", "waits_after"]
@@ -149,6 +150,7 @@ class World:
         self._folder = tempfile.TemporaryDirectory(prefix="chaos-")
         self.folder = Path(self._folder.name)
         (self.folder / "routes.yaml").write_text(ROUTES, encoding="utf-8")
+        put_empty_ledger(self.folder / "ledger.db")
         self.sandbox = StripeSandbox(clock=lambda: self.now_ms / 1000 + self.stripe_ahead_s)
         for customer in ("cus_finance_default", "cus_support"):
             self.sandbox.add_customer(

@@ -29,8 +29,11 @@ _FORMS: Final = (
     r"(?<![A-Za-z0-9])hv[sbr]\.[A-Za-z0-9_\-]{8,}",
     r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_\-]{6,}\.eyJ[A-Za-z0-9_\-]{6,}\.",
 )
-# Each of the forms holds one of these. Looking for them first makes most files ten times as cheap.
+# Each of the forms holds one of these. Looking for them first, and then only at what is around
+# them, makes most files ten times as cheap.
 _HINTS: Final = ("_live_", "_test_", "whsec_", "_secret_", "hvs.", "hvb.", "hvr.", ".eyJ")
+# More than any secret of the suite has before or behind its hint.
+_AROUND: Final = 4096
 # Files that are there to hold secrets: baked-in keys, token files, and those that are never read.
 HOLD_SECRETS: Final = ("*keys*.py", "*token*", ".env")
 
@@ -119,9 +122,20 @@ def leaking_files(folder: Path) -> Iterator[str]:
                 content = path.read_bytes()
             except OSError:
                 continue
-            count = len(pattern.findall(content)) if any(h in content for h in hints) else 0
+            count = sum(len(pattern.findall(part)) for part in _suspects(content, hints))
             if count:
                 yield masked(f"{path.relative_to(folder)} ({count})")[0]
+
+
+def _suspects(content: bytes, hints: list[bytes]) -> Iterator[bytes]:
+    """Yield the parts of `content` in which a secret may be, each once."""
+    start = end = 0
+    for found in re.finditer(b"|".join(map(re.escape, hints)), content):
+        if found.start() - _AROUND > end:
+            yield content[start:end]
+            start = found.start() - _AROUND
+        end = found.end() + _AROUND
+    yield content[start:end]
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from stripe_billing_router.assembly import Parts, Surroundings, assemble
 from stripe_billing_router.core.operation import LedgerRow, Operation, State
 from stripe_billing_router.settings import Settings
 from stripe_billing_router.testing import RequestRecord, StripeSandbox
+from support.ready_ledger import put_empty_ledger
 
 BOT = "finance:finance_router_bot"
 OTHER_BOT = "support:helper_bot"
@@ -122,7 +123,13 @@ def _parts(
 @contextmanager
 def platform_in(folder: Path, **settings: Any) -> Iterator[Platform]:
     """Yield a platform whose customers have a working card."""
-    sandbox = StripeSandbox()
+    with platform_at(StripeSandbox(), folder, **settings) as platform:
+        yield platform
+
+
+@contextmanager
+def platform_at(sandbox: StripeSandbox, folder: Path, **settings: Any) -> Iterator[Platform]:
+    """Yield a platform at this Stripe."""
     sandbox.add_customer(
         "cus_finance_default", email="finance@example.com", payment_method="pm_card_visa"
     )
@@ -134,6 +141,9 @@ def platform_in(folder: Path, **settings: Any) -> Iterator[Platform]:
     sandbox.add_price("price_finance_monthly", unit_amount=900, recurring=True)
     sandbox.add_price("price_finance_enterprise", unit_amount=9900)
     (folder / "routes.yaml").write_text(ROUTES, encoding="utf-8")
+    ledger = folder / "finance_logs" / "stripe_ledger.db"
+    if not settings.keys() & {"ledger_url", "ledger_dir"} and not ledger.exists():
+        put_empty_ledger(ledger)
     parts = _parts(sandbox, folder, **settings)
     router = BillingRouter(parts)
     platform = Platform(sandbox, folder, router, parts, settings)

@@ -13,6 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import event
+
 from stripe_billing_router.core import ids
 from stripe_billing_router.core.operation import (
     Freeze,
@@ -23,6 +25,7 @@ from stripe_billing_router.core.operation import (
     StepRecord,
 )
 from stripe_billing_router.storage.records import Records
+from support.processes import meet
 
 BOT = "stripe:finance:finance_router_bot"
 ACCOUNT = "acct_1Master000000000"
@@ -109,10 +112,10 @@ def freeze(pattern: str = BOT, **changes: Any) -> Freeze:
 # --- in processes of their own --------------------------------------------------------------------
 
 
-def begin_each(url: str, folder: str, keys: list[str], start_at_s: float) -> list[bool]:
+def begin_each(url: str, folder: str, keys: list[str]) -> list[bool]:
     """Begin every key at the same moment as the others; say which were new."""
     records = open_records(url, Path(folder))
-    time.sleep(max(0.0, start_at_s - time.time()))
+    meet()
     try:
         return [records.begin(operation(key)) is None for key in keys]
     finally:
@@ -127,16 +130,21 @@ def log_each(url: str, folder: str, object_ids: list[str]) -> None:
 
 
 def drain_and_be_killed(url: str, folder: str, audit_event: str, countdown: int) -> None:
-    """Bring the spill back and die by SIGKILL at the `countdown`-th such event of the runtime."""
+    """Bring the spill back and die by SIGKILL at the `countdown`-th such event of the runtime.
+
+    The event "commit" is the database's, just before it commits.
+    """
     left = countdown
 
-    def watch(event: str, _arguments: Any) -> None:
+    def watch(name: str, _arguments: Any) -> None:
         nonlocal left
-        if event == audit_event:
+        if name == audit_event:
             left -= 1
             if left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     records = open_records(url, Path(folder))
+    if audit_event == "commit":
+        event.listen(records._storage.database._engine, "commit", lambda _: watch("commit", None))
     sys.addaudithook(watch)
     records.drain()

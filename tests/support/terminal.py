@@ -6,12 +6,13 @@ import os
 import pty
 import re
 import select
-import subprocess
 import sys
 import termios
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from support.commands import forking
 
 COMMAND = (sys.executable, "-m", "stripe_billing_router")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -45,24 +46,18 @@ def in_terminal(
     """Run the command in a terminal; type each answer when its question is on the screen."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (40, columns))
-    program = subprocess.Popen(
-        [*COMMAND, *arguments],
-        env={**environment, "TERM": "xterm-256color"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-        # The terminal becomes the controlling one, which is where a password is asked for.
-        preexec_fn=lambda: os.close(os.open(os.ttyname(0), os.O_RDWR)),  # noqa: PLW1509
-    )
+    program = forking()
+    terminal = {**environment, "TERM": "xterm-256color"}
+    program.start(arguments, [theirs] * 3, env=terminal, terminal=True)
     os.close(theirs)
     try:
         seen = _converse(ours, list(answers))
-        return Screen(seen, program.wait(_PATIENCE_S))
-    finally:
+    except BaseException:
         program.kill()
-        program.wait()
+        raise
+    finally:
         os.close(ours)
+    return Screen(seen, program.wait())
 
 
 def _converse(terminal: int, answers: list[tuple[str, str]]) -> str:

@@ -60,7 +60,7 @@ class TestBotIds:
         with pytest.raises(InvalidBotIdError, match="category:bot") as caught:
             parse_bot_id(text)
         assert isinstance(caught.value, RoutingError)
-        assert len(caught.value.message) < 300
+        assert len(str(caught.value)) < 300
 
     @given(st.text())
     def test_any_text_parses_to_its_parts_or_is_refused(self, text: str) -> None:
@@ -77,7 +77,7 @@ class TestBotIds:
 
     @pytest.mark.parametrize("name", ["", "a:b", "a b", "é", "x" * 101, None, 1])
     def test_names_that_do_not(self, name: Any) -> None:
-        with pytest.raises(InvalidBotIdError, match="cannot name a region"):
+        with pytest.raises(InvalidBotIdError, match="region"):
             check_name("region", name)
 
 
@@ -113,41 +113,51 @@ class TestStripeIds:
         assert check_id(kind, value) == value
 
     @pytest.mark.parametrize(
-        ("kind", "value", "words"),
+        ("kind", "value", "expected"),
         [
-            ("price", "prod_1", "'prod_1' is a product id where a price id (price_… or plan_…)"),
-            ("product", "price_1", "is a price id where a product id (prod_…) belongs"),
-            ("customer", "acct_1", "is an account id where a customer id (cus_…) belongs"),
-            ("account", "cus_1", "where an account id (acct_…) belongs"),
-            ("invoice", "pi_1", "where an invoice id (in_…) belongs"),
-            ("payment", "ch_1", "is a charge id where a payment id (pi_… or in_…) belongs"),
-            ("payment_method", "cus_1", "where a payment method id (pm_… or card_… or"),
-            ("price", "", "this one is empty"),
-            ("price", "price_", "'price_' is not a price id"),
-            ("price", "price", "is not a price id"),
-            ("price", "Price_1", "is not a price id"),
-            ("price", " price_1", "is not a price id"),
-            ("price", "price_1 ", "is not a price id"),
-            ("price", "price_1\n", "is not a price id"),
-            ("price", "price_1/../x", "is not a price id"),
-            ("price", "price_é", "is not a price id"),
-            ("price", "price_1-2", "is not a price id"),
-            ("price", "xprice_1", "is not a price id"),
-            ("price", "price_" + "x" * 250, "at most 255 characters, and this one has 256"),
-            ("price", "price-" + "x" * 249, "is not a price id"),
-            ("price", None, "a price id (price_… or plan_…) is a text, not a NoneType"),
-            ("price", 5, "is a text, not an int"),
-            ("price", b"price_1", "is a text, not a bytes"),
-            ("payment_intent", "pi_1_secret_2", "this is a client secret"),
-            ("payment", "pi_1_secret_2", "this is a client secret"),
-            ("checkout_session", "cs_1_secret_2", "this is a client secret"),
+            ("price", "prod_1", ("price_", "plan_")),
+            ("product", "price_1", ("prod_",)),
+            ("customer", "acct_1", ("cus_",)),
+            ("account", "cus_1", ("acct_",)),
+            ("invoice", "pi_1", ("in_",)),
+            ("payment", "ch_1", ("pi_", "in_")),
+            ("payment_method", "cus_1", ("pm_", "card_")),
+        ],
+    )
+    def test_an_id_of_another_kind_is_named_beside_what_is_expected(
+        self, kind: str, value: str, expected: tuple[str, ...]
+    ) -> None:
+        with pytest.raises(InvalidIdentifierError) as caught:
+            check_id(kind, value)
+        for part in (value, *expected):
+            assert part in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "value",
+        ["", "price_", "price", "Price_1", " price_1", "price_1 ", "price_1\n", "price_1/../x",
+         "price_é", "price_1-2", "xprice_1", "price_" + "x" * 250, "price-" + "x" * 249,
+         None, 5, b"price_1"],
+        ids=case,
+    )  # fmt: skip
+    def test_what_is_no_id_is_refused(self, value: Any) -> None:
+        with pytest.raises(InvalidIdentifierError) as caught:
+            check_id("price", value)
+        assert "price_" in str(caught.value)
+        assert len(str(caught.value)) < 300
+
+    @pytest.mark.parametrize(
+        ("kind", "value"),
+        [
+            ("payment_intent", "pi_1_secret_2"),
+            ("payment", "pi_1_secret_2"),
+            ("checkout_session", "cs_1_secret_2"),
         ],
         ids=case,
     )
-    def test_ids_that_do_not(self, kind: str, value: Any, words: str) -> None:
+    def test_a_client_secret_is_no_id(self, kind: str, value: str) -> None:
         with pytest.raises(InvalidIdentifierError) as caught:
             check_id(kind, value)
-        assert words in caught.value.message
+        assert value not in str(caught.value)
 
     @pytest.mark.parametrize("kind", ["price", "payment_intent", "customer", "account"])
     def test_a_key_in_the_place_of_an_id_is_not_repeated(self, kind: str) -> None:
@@ -157,8 +167,9 @@ class TestStripeIds:
             assert secret not in str(caught.value)
 
     def test_a_key_behind_a_prefix_is_none_either(self) -> None:
-        with pytest.raises(InvalidIdentifierError, match="is or holds a Stripe key"):
+        with pytest.raises(InvalidIdentifierError) as caught:
             check_id("price", "price_sk_live_51Habc")
+        assert "51Habc" not in str(caught.value)
 
     def test_the_pattern_is_the_one_that_editors_check(self) -> None:
         assert id_pattern("price") == "^(?:price|plan)_[A-Za-z0-9_]+$"
@@ -175,7 +186,7 @@ class TestIdempotencyKeys:
         ids=case,
     )
     def test_keys_that_do_not(self, key: Any) -> None:
-        with pytest.raises(InputError, match="idempotency key"):
+        with pytest.raises(InputError):
             check_idempotency_key(key)
 
     @pytest.mark.parametrize(
@@ -185,19 +196,18 @@ class TestIdempotencyKeys:
          "pi_a_b_secret_2"],
     )  # fmt: skip
     def test_a_secret_would_be_stored_and_is_refused_unshown(self, secret: str) -> None:
-        with pytest.raises(InputError, match="holds a Stripe key or a client secret") as caught:
+        with pytest.raises(InputError) as caught:
             check_idempotency_key(secret)
         assert secret not in str(caught.value)
 
     @pytest.mark.parametrize("inside", "AMZamz059_-")
     def test_a_token_of_vault_or_kubernetes_is_refused_too(self, inside: str) -> None:
-        for token in (f"hv{kind}.{inside * 8}" for kind in "sbr"):
-            with pytest.raises(InputError, match="client secret or token"):
+        tokens = [f"hv{kind}.{inside * 8}" for kind in "sbr"]
+        tokens += [f"eyJ{inside * 4}.eyJ", f"eyJ{inside * 40}.eyJ"]
+        for token in tokens:
+            with pytest.raises(InputError) as caught:
                 check_idempotency_key(f"run {token}")
-        with pytest.raises(InputError, match="client secret or token"):
-            check_idempotency_key(f"eyJ{inside * 4}.eyJ")
-        with pytest.raises(InputError, match="client secret or token"):
-            check_idempotency_key(f"eyJ{inside * 40}.eyJ")
+            assert token not in str(caught.value)
 
     @pytest.mark.parametrize("before", "AMZamz059")
     def test_what_only_looks_like_a_token_passes(self, before: str) -> None:
@@ -234,38 +244,38 @@ class TestMetadata:
         assert check_metadata({"run": "task_live_2", "monkey": "x", "keys": "1"})
 
     @pytest.mark.parametrize(
-        ("metadata", "words"),
+        ("metadata", "shown"),
         [
-            ([("a", "b")], "is a mapping"),
-            ("text", "is a mapping"),
-            ({str(number): "x" for number in range(41)}, "at most 40 pairs, not 41"),
-            ({"": "x"}, "text of 1 to 40"),
-            ({"k" * 41: "x"}, "text of 1 to 40"),
-            ({1: "x"}, "text of 1 to 40"),
-            ({"a[b]": "x"}, "square bracket"),
-            ({"a]": "x"}, "square bracket"),
-            ({"a[": "x"}, "square bracket"),
-            ({"a\n": "x"}, "control character"),
-            ({"sbr_operation": "x"}, "the router's own"),
-            ({"SBR_x": "x"}, "the router's own"),
-            ({"a": ""}, "of 'a' has 0 characters, not 1 to 500"),
-            ({"a": "v" * 501}, "501 characters"),
-            ({"a": True}, "of 'a' is a text or a whole number, not a bool"),
-            ({"a": 1.5}, "not a float"),
-            ({"a": None}, "not a NoneType"),
-            ({"a": {"b": "c"}}, "not a dict"),
-            ({"a": 1 << 64}, "not an int"),
-            ({"a": "\0"}, "of 'a' cannot be written as UTF-8"),
-            ({"a": "\ud800"}, "UTF-8"),
+            ([("a", "b")], ""),
+            ("text", ""),
+            ({str(number): "x" for number in range(41)}, "41"),
+            ({"": "x"}, ""),
+            ({"k" * 41: "x"}, "40"),
+            ({1: "x"}, ""),
+            ({"a[b]": "x"}, "a[b]"),
+            ({"a]": "x"}, "a]"),
+            ({"a[": "x"}, "a["),
+            ({"a\n": "x"}, ""),
+            ({"sbr_operation": "x"}, "sbr_"),
+            ({"SBR_x": "x"}, "SBR_x"),
+            ({"a": ""}, "'a'"),
+            ({"a": "v" * 501}, "501"),
+            ({"a": True}, "bool"),
+            ({"a": 1.5}, "float"),
+            ({"a": None}, "NoneType"),
+            ({"a": {"b": "c"}}, "dict"),
+            ({"a": 1 << 64}, "'a'"),
+            ({"a": "\0"}, "'a'"),
+            ({"a": "\ud800"}, "'a'"),
         ],
         ids=case,
     )
     def test_what_stripe_or_the_router_cannot_keep_is_refused(
-        self, metadata: Any, words: str
+        self, metadata: Any, shown: str
     ) -> None:
         with pytest.raises(InputError) as caught:
             check_metadata(metadata)
-        assert words in caught.value.message
+        assert shown in str(caught.value)
 
 
 class TestStripeKeys:
@@ -280,7 +290,7 @@ class TestStripeKeys:
     def test_a_field_that_names_a_key_is_refused_whatever_it_holds(
         self, name: str, value: Any
     ) -> None:
-        with pytest.raises(RouteKeyOverrideError, match=r"route.* names a Stripe key"):
+        with pytest.raises(RouteKeyOverrideError, match="route"):
             refuse_stripe_keys({name: value}, "route")
         with pytest.raises(RouteKeyOverrideError):
             refuse_stripe_keys({"a": [{"b": {name: value}}]}, "route")
@@ -296,7 +306,7 @@ class TestStripeKeys:
         for value in (secret, [secret], {"a": secret}, ({"b": {secret}},), frozenset({secret})):
             with pytest.raises(RouteKeyOverrideError) as caught:
                 refuse_stripe_keys({"description": value}, "route")
-            assert "route.description" in caught.value.message
+            assert "route.description" in str(caught.value)
             assert secret not in str(caught.value)
 
     @pytest.mark.parametrize(
@@ -350,7 +360,7 @@ class TestStripeKeys:
         refuse_stripe_keys({"a": value}, "route")
 
     def test_a_call_is_told_where_the_key_stands(self) -> None:
-        with pytest.raises(RouteKeyOverrideError, match=r"^metadata\.run holds a Stripe key; "):
+        with pytest.raises(RouteKeyOverrideError, match=r"metadata\.run"):
             check_metadata({"run": "sk_live_abc"})
 
     def test_what_is_nested_without_end_is_refused(self) -> None:
@@ -359,7 +369,7 @@ class TestStripeKeys:
         endless_mapping: dict[str, Any] = {}
         endless_mapping["a"] = endless_mapping
         for endless in (endless_list, endless_mapping):
-            with pytest.raises(InputError, match="16 levels"):
+            with pytest.raises(InputError, match="16"):
                 refuse_stripe_keys(endless, "route")
 
     @pytest.mark.parametrize("wrap", [lambda inner: [inner], lambda inner: {"a": inner}])
@@ -369,7 +379,7 @@ class TestStripeKeys:
             nested = wrap(nested)
         with pytest.raises(RouteKeyOverrideError):
             refuse_stripe_keys(nested, "route")
-        with pytest.raises(InputError, match="16 levels"):
+        with pytest.raises(InputError, match="16"):
             refuse_stripe_keys(wrap(nested), "route")
 
 

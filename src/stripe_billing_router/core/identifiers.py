@@ -69,6 +69,14 @@ _TOKEN: Final = re.compile(
 )
 
 
+_ORDER_ID: Final = "Use the order's id."
+_OTHER_KEY: Final = "Use another metadata key: 1 to 40 printable characters without brackets."
+_NO_KEYS: Final = (
+    "Remove it: routes, overrides and calls carry no keys. Keep keys in Vault or in the router's "
+    "environment."
+)
+
+
 class BotId(NamedTuple):
     """Who calls: the three parts of a bot id."""
 
@@ -93,8 +101,9 @@ def parse_bot_id(text: object) -> BotId:
     match = _BOT_ID.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise InvalidBotIdError(
-            f"{shown(text)} is not a bot id; write 'category:bot' or 'domain:category:bot', each "
-            "part of ASCII letters, digits, '_', '.' and '-'"
+            f"{shown(text)} is not a bot id",
+            "Write 'category:bot' or 'domain:category:bot', each part of ASCII letters, digits, "
+            "'_', '.' and '-'.",
         )
     domain, category, name = match.groups()
     return BotId(domain or DEFAULT_DOMAIN, category, name)
@@ -108,8 +117,8 @@ def check_name(what: str, value: object) -> str:
     if isinstance(value, str) and _NAME.fullmatch(value):
         return value
     raise InvalidBotIdError(
-        f"{shown(value)} cannot name {_a(what)}; "
-        "use 1 to 100 ASCII letters, digits, '_', '.' and '-'"
+        f"{shown(value)} cannot name {_a(what)}",
+        "Use 1 to 100 ASCII letters, digits, '_', '.' and '-'.",
     )
 
 
@@ -137,26 +146,29 @@ def check_id(kind: str, value: object) -> str:
         and not _CLIENT_SECRET.search(value)
     ):
         return value
-    raise InvalidIdentifierError(_id_problem(kind, value))
+    wanted = " or ".join(f"{prefix}_…" for prefix in _PREFIXES[kind])
+    remedy = f"Pass the id of {_a(kind)}: {wanted}."
+    if isinstance(value, str) and "_secret_" in value:
+        remedy = "Pass what precedes '_secret_'."
+    raise InvalidIdentifierError(_id_problem(kind, value), remedy)
 
 
 def _id_problem(kind: str, value: object) -> str:
-    wanted = " or ".join(f"{prefix}_…" for prefix in _PREFIXES[kind])
-    expected = f"{_a(kind)} id ({wanted})"
+    noun = kind.replace("_", " ")
     if not isinstance(value, str):
-        return f"{expected} is a text, not {_a(type(value).__name__)}"
+        return f"The {noun} id must be a text, not {_a(type(value).__name__)}"
     if not value:
-        return f"{expected} is expected, and this one is empty"
+        return f"The {noun} id is empty"
     if len(value) > LONGEST_ID:
-        return f"{expected} has at most {LONGEST_ID} characters, and this one has {len(value)}"
+        return f"The {noun} id has {len(value)} characters, more than {LONGEST_ID}"
     if _KEY_VALUE.search(value):
-        return f"{expected} is expected, and this is or holds a Stripe key"
+        return f"The {noun} id is or holds a Stripe key"
     if "_secret_" in value:
-        return f"{expected} is expected, and this is a client secret; pass what precedes '_secret_'"
+        return f"The {noun} id is a client secret"
     is_like = next((other for other in _ID if _ID[other].fullmatch(value)), None)
     if is_like is not None:
-        return f"{shown(value)} is {_a(is_like)} id where {expected} belongs"
-    return f"{shown(value)} is not {expected}"
+        return f"{shown(value)} is {_a(is_like)} id, not {_a(kind)} id"
+    return f"{shown(value)} is not {_a(kind)} id"
 
 
 def check_idempotency_key(key: object) -> str:
@@ -165,20 +177,24 @@ def check_idempotency_key(key: object) -> str:
     Raises InputError. The bound is Stripe's for the keys that are made of it.
     """
     if not isinstance(key, str):
-        raise InputError(f"an idempotency key is a text, not {_a(type(key).__name__)}")
+        raise InputError(
+            f"An idempotency key must be a text, not {_a(type(key).__name__)}", _ORDER_ID
+        )
     if (
         not 1 <= len(key) <= _LONGEST_KEY
         or not (key.isascii() and key.isprintable())
         or key != key.strip()
     ):
         raise InputError(
-            f"{shown(key)} cannot be an idempotency key; use 1 to {_LONGEST_KEY} printable ASCII "
-            "characters without a space at either end, for example the order's id"
+            f"{shown(key)} cannot be an idempotency key",
+            f"Use 1 to {_LONGEST_KEY} printable ASCII characters without a space at either end, "
+            "for example the order's id.",
         )
     if _KEY_VALUE.search(key) or _CLIENT_SECRET.search(key) or _TOKEN.search(key):
         raise InputError(
-            "this idempotency key holds a Stripe key or a client secret or token, and would be "
-            "stored; use the order's id"
+            "The idempotency key holds a Stripe key, a client secret or a token, and would be "
+            "stored",
+            _ORDER_ID,
         )
     return key
 
@@ -194,21 +210,31 @@ def check_metadata(metadata: object) -> dict[str, str]:
         return {}
     if not isinstance(metadata, Mapping):
         raise InputError(
-            f"metadata is a mapping of text to text, not {_a(type(metadata).__name__)}"
+            f"Metadata must be a mapping of text to text, not {_a(type(metadata).__name__)}",
+            "Pass a mapping such as {'order': '1001'}.",
         )
     if len(metadata) > _MOST_METADATA:
-        raise InputError(f"metadata has at most {_MOST_METADATA} pairs, not {len(metadata)}")
+        raise InputError(
+            f"Metadata has {len(metadata)} pairs, more than {_MOST_METADATA}", "Pass fewer pairs."
+        )
     refuse_stripe_keys(metadata, "metadata")
     return {_metadata_key(key): _metadata_value(key, value) for key, value in metadata.items()}
 
 
 def _metadata_key(key: object) -> str:
     if not isinstance(key, str) or not 1 <= len(key) <= _LONGEST_METADATA_KEY:
-        raise InputError(f"metadata key {shown(key)} is not a text of 1 to 40 characters")
+        raise InputError(
+            f"The metadata key {shown(key)} is not a text of 1 to 40 characters", _OTHER_KEY
+        )
     if "[" in key or "]" in key or not key.isprintable():
-        raise InputError(f"metadata key {shown(key)} holds a square bracket or control character")
+        raise InputError(
+            f"The metadata key {shown(key)} holds a square bracket or control character", _OTHER_KEY
+        )
     if key.lower().startswith(RESERVED_METADATA_PREFIX):
-        raise InputError(f"metadata key {shown(key)} begins with 'sbr_', which is the router's own")
+        raise InputError(
+            f"The metadata key {shown(key)} begins with 'sbr_', which the router reserves",
+            _OTHER_KEY,
+        )
     return key
 
 
@@ -217,13 +243,20 @@ def _metadata_value(key: object, value: object) -> str:
     text = str(value) if type(value) is int and value.bit_length() <= 64 else value
     if not isinstance(text, str):
         raise InputError(
-            f"metadata value of {shown(key)} is a text or a whole number, not "
-            f"{_a(type(value).__name__)}; convert it to the text that you want to read at Stripe"
+            f"The metadata value of {shown(key)} must be a text or a whole number, not "
+            f"{_a(type(value).__name__)}",
+            "Convert it to the text that you want to read at Stripe.",
         )
     if not 1 <= len(text) <= _LONGEST_METADATA_VALUE:
-        raise InputError(f"metadata value of {shown(key)} has {len(text)} characters, not 1 to 500")
+        raise InputError(
+            f"The metadata value of {shown(key)} has {len(text)} characters, not 1 to 500",
+            "Shorten it, or leave an empty pair out.",
+        )
     if "\0" in text or not is_unicode(text):
-        raise InputError(f"metadata value of {shown(key)} cannot be written as UTF-8 text")
+        raise InputError(
+            f"The metadata value of {shown(key)} cannot be written as UTF-8 text",
+            "Pass valid Unicode text without a null character.",
+        )
     return text
 
 
@@ -237,33 +270,28 @@ def refuse_stripe_keys(value: object, where: str) -> None:
         item, path, depth = waiting.pop()
         if isinstance(item, str):
             if _KEY_VALUE.search(item):
-                raise RouteKeyOverrideError(_key_problem(path, "holds a Stripe key"))
+                raise RouteKeyOverrideError(f"{path} holds a Stripe key", _NO_KEYS)
         elif depth >= _DEEPEST:
-            raise InputError(f"{path} is nested more than {_DEEPEST} levels deep")
+            raise InputError(f"{path} is nested more than {_DEEPEST} levels deep", "Flatten it.")
         elif isinstance(item, Mapping):
             for name, inner in item.items():
                 inner_path = f"{path}.{str(name)[:_SHOWN]}"
                 if _KEY_FIELD.search(str(name).lower()):
-                    raise RouteKeyOverrideError(_key_problem(inner_path, "names a Stripe key"))
+                    raise RouteKeyOverrideError(f"{inner_path} names a Stripe key", _NO_KEYS)
                 waiting.append((inner, inner_path, depth + 1))
         elif isinstance(item, list | tuple | set | frozenset):
             waiting += [(inner, path, depth + 1) for inner in item]
 
 
-def refuse_secrets(name: str, value: object) -> None:
+def refuse_secrets(**values: object) -> None:
     """Refuse what everyone with access to Stripe or the ledger could read there."""
-    if holds_secret(json.dumps(value)):
+    if holds_secret(json.dumps(values)):
+        name = next(name for name, value in values.items() if holds_secret(json.dumps(value)))
         raise InputError(
-            f"{name} holds what looks like a key or another secret; it would be stored at Stripe "
-            "and in the ledger. Take it out"
+            f"{name} holds what looks like a key or another secret, and would be stored at Stripe "
+            "and in the ledger",
+            "Remove it from the call.",
         )
-
-
-def _key_problem(path: str, problem: str) -> str:
-    return (
-        f"{path} {problem}; routes, overrides and calls bring no keys: remove it, and put keys "
-        "into Vault or the environment of the router"
-    )
 
 
 def shown(value: object) -> str:

@@ -6,28 +6,42 @@ import base64
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .forks import ForkSafeLock
+from .forks import renew_after_fork
 
 # By how much a clock may go back without a newer id sorting before an older one.
 _CLOCK_STEP_MS: Final = 60_000
 
-_lock = ForkSafeLock()
-_last = (0, 0)
+
+class _Sequence:
+    """The last id's time, and its number within that millisecond."""
+
+    def __init__(self) -> None:
+        self.last = (0, 0)
+        self.after_fork()
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Begin with an open lock."""
+        self.lock = threading.Lock()
+
+
+_sequence = _Sequence()
 
 
 def time_sorted_id(prefix: str, timestamp_ms: int) -> str:
     """Return a unique id whose text sorts by `timestamp_ms`, then by order within this process."""
-    global _last
-    with _lock:
+    with _sequence.lock:
+        last_ms, last_number = _sequence.last
         # A clock that was set back a little does not disturb the order; a row that is dated
         # elsewhere does not carry the rows after it along.
-        is_near = 0 < _last[0] - timestamp_ms <= _CLOCK_STEP_MS
-        millisecond = _last[0] if is_near else timestamp_ms
-        sequence = _last[1] + 1 if millisecond == _last[0] else 0
-        _last = (millisecond, sequence)
+        is_near = 0 < last_ms - timestamp_ms <= _CLOCK_STEP_MS
+        millisecond = last_ms if is_near else timestamp_ms
+        sequence = last_number + 1 if millisecond == last_ms else 0
+        _sequence.last = (millisecond, sequence)
     return f"{prefix}_{millisecond:012x}{sequence:05x}{os.urandom(8).hex()}"
 
 
@@ -54,6 +68,8 @@ def step_key(
     return "sbr1_" + digest(account, bot_id, action, idempotency_key, str(attempt), step)
 
 
-def fingerprint(facts: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of what is bought, from JSON values in any order."""
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+def fingerprints(*facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the SHA-256 of each, from JSON values in any order."""
+    return tuple(
+        [hashlib.sha256(json.dumps(one, sort_keys=True).encode()).hexdigest() for one in facts]
+    )

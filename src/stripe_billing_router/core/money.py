@@ -51,6 +51,10 @@ _MOST_DECIMALS: Final = 3
 _LONGEST_TEXT: Final = 32
 _SHOWN: Final = 40
 
+_ROUND: Final = "Round it to the decimals that the currency has."
+_POSITIVE: Final = "Pass an amount above zero, in major units such as 19.99."
+_LOWER: Final = "Pass a smaller amount in major units, or split the charge."
+
 # No sign, exponent, separator, space or leading zero, and ASCII digits only: whoever writes "1e5",
 # "1_000" or "1,000" may mean something else than this package would read.
 _PLAIN: Final = re.compile(r"(?:0|[1-9][0-9]*)(?:\.([0-9]+))?")
@@ -64,7 +68,8 @@ def normalize_currency(code: object) -> str:
     """
     if not isinstance(code, str):
         raise InvalidCurrencyError(
-            f"a currency is a three-letter code such as 'usd', not a {type(code).__name__}"
+            f"A currency must be a text, not {type(code).__name__}",
+            "Pass a three-letter code such as 'usd'.",
         )
     lowered = code.lower()
     # `"\u212arw".lower()` is "krw": letters that only become ASCII by lowering are refused.
@@ -72,11 +77,15 @@ def normalize_currency(code: object) -> str:
         return lowered
     if not code:
         raise InvalidCurrencyError(
-            "the currency is empty; name one such as 'usd', or leave it out for the route's"
+            "The currency is empty",
+            "Pass a code such as 'usd', or leave it out to use the route's currency.",
         )
     near = difflib.get_close_matches(lowered.strip()[:_SHOWN], sorted(CURRENCIES))
-    hint = f"; the nearest are {', '.join(near)}" if near else ""
-    raise InvalidCurrencyError(f"{code[:_SHOWN]!r} is not a currency that Stripe takes{hint}")
+    hint = f" (the nearest are {', '.join(near)})" if near else ""
+    raise InvalidCurrencyError(
+        f"{code[:_SHOWN]!r} is not a currency that Stripe supports{hint}",
+        "Pass a code such as 'usd'.",
+    )
 
 
 def decimal_amount(amount: Amount) -> Decimal:
@@ -98,8 +107,8 @@ def decimal_amount(amount: Amount) -> Decimal:
     if kind is Decimal:
         return _bounded(Decimal(amount))
     raise InvalidAmountError(
-        f"an amount is an int, a str, a Decimal or a float, not a {kind.__name__}; "
-        "convert it to a Decimal"
+        f"An amount must be an int, str, Decimal or float, not {kind.__name__}",
+        "Convert it to a Decimal.",
     )
 
 
@@ -116,19 +125,22 @@ def to_minor(amount: Amount, currency: str) -> int:
     written = -int(value.as_tuple().exponent)
     if written > decimals:
         raise InvalidAmountError(
-            f"{value} has too many decimals for {currency}, which has {decimals or 'none'}; "
-            "round it to what the customer shall pay"
+            f"The amount {value} has too many decimals for {currency}, which has "
+            f"{decimals or 'none'}",
+            "Round it to what the customer is to pay.",
         )
     numerator, denominator = value.as_integer_ratio()
     minor: int = numerator * 10 ** _api_decimals(currency) // denominator
     if currency in _THREE_DECIMAL and minor % 10:
         raise InvalidAmountError(
-            f"Stripe takes {currency} to two decimals only, so {value} cannot be charged; "
-            "round it to a multiple of 0.01"
+            f"The amount {value} has three decimals, and Stripe accepts {currency} with two only",
+            "Round it to a multiple of 0.01.",
         )
     if minor > MAX_AMOUNT_MINOR:
         largest = to_major(MAX_AMOUNT_MINOR, currency)
-        raise InvalidAmountError(f"{value} {currency} is above the largest amount, {largest}")
+        raise InvalidAmountError(
+            f"The amount {value} {currency} is above the maximum of {largest}", _LOWER
+        )
     return minor
 
 
@@ -142,8 +154,9 @@ def to_major(minor: int, currency: str) -> Decimal:
     currency = normalize_currency(currency)
     if type(minor) is not int or minor.bit_length() > 64:
         raise InvalidAmountError(
-            f"an amount in minor units is an integer of at most 64 bits, not this "
-            f"{type(minor).__name__}"
+            "An amount in minor units must be an int of at most 64 bits, not this "
+            f"{type(minor).__name__}",
+            "Pass Stripe's integer as it is.",
         )
     if currency in _WHOLE_IN_HUNDREDTHS and minor % 100 == 0:
         return Decimal(minor // 100)
@@ -155,11 +168,11 @@ def _from_text(text: str) -> Decimal:
     match = _PLAIN.fullmatch(text) if len(text) <= _LONGEST_TEXT else None
     if match is None:
         raise InvalidAmountError(
-            f"{shown} is not a plain amount; write it like '19.99': digits and one point, "
-            "no sign, exponent, separator or space"
+            f"{shown} is not a plain decimal amount",
+            "Write it like '19.99': digits and one point, no sign, exponent, separator or space.",
         )
     if match[1] is not None and len(match[1]) > _MOST_DECIMALS:
-        raise InvalidAmountError(f"{shown} has more decimals than any currency; round it first")
+        raise InvalidAmountError(f"{shown} has more decimals than any currency", _ROUND)
     _bounded(Decimal(text))
     return Decimal(text)
 
@@ -167,24 +180,26 @@ def _from_text(text: str) -> Decimal:
 def _bounded(value: Decimal) -> Decimal:
     """Check a number of any size before anything is computed with it; drop trailing zeros."""
     if value.is_nan():
-        raise InvalidAmountError("the amount is not a number")
+        raise InvalidAmountError("The amount is not a number", _POSITIVE)
     if value.is_zero() or value.is_signed():
-        raise InvalidAmountError("the amount must be more than zero")
+        raise InvalidAmountError("The amount is zero or negative", _POSITIVE)
     # `adjusted` is the power of ten of the first digit: infinities and 1E+999999999 stop here,
     # before they are written out.
     if value.is_infinite() or value.adjusted() > len(str(MAX_AMOUNT_MINOR)):
-        raise InvalidAmountError(f"the amount is above the largest one, {MAX_AMOUNT_MINOR}")
+        raise InvalidAmountError(f"The amount is above the maximum of {MAX_AMOUNT_MINOR}", _LOWER)
     if value.adjusted() < -_MOST_DECIMALS:
-        raise InvalidAmountError("the amount is smaller than any currency's smallest coin")
+        raise InvalidAmountError("The amount is below the smallest unit of any currency", _ROUND)
     whole, _, decimals = format(value, "f").partition(".")
     decimals = decimals.rstrip("0")
     if len(decimals) > _MOST_DECIMALS:
         raise InvalidAmountError(
-            f"{str(value)[:_SHOWN]} has more decimals than any currency; round it first"
+            f"{str(value)[:_SHOWN]} has more decimals than any currency", _ROUND
         )
     plain = Decimal(f"{whole}.{decimals}")
     if plain > MAX_AMOUNT_MINOR:
-        raise InvalidAmountError(f"{plain} is above the largest amount, {MAX_AMOUNT_MINOR}")
+        raise InvalidAmountError(
+            f"The amount {plain} is above the maximum of {MAX_AMOUNT_MINOR}", _LOWER
+        )
     return plain
 
 

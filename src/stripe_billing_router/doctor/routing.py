@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import BillingError, LimitsConfigError
-from ..routing.file import load_routes
-from ..routing.limits_file import DEFAULT_FILE, expect_yaml
+from ..routing.file import LIMITS_FILE, check_limits_file, load_routes
 from ..settings import Settings
 from .diagnosis import Check, info, ok, warning, wrong
-from .words import in_two, plural, some
+from .words import plural, some
 
 
 def look(settings: Settings) -> Iterator[Check]:
@@ -26,8 +25,7 @@ def _routing_file(file: Path) -> Iterator[Check]:
     except BillingError as error:
         problems = error.details.get("problems")
         if not problems:
-            message = error.message.removeprefix(f"{name} ")
-            yield wrong(name, *in_two(message, "Correct it: no bot starts without it."))
+            yield wrong(name, error.problem.removeprefix("Routing file "), error.remedy)
         for problem in problems or ():
             yield wrong(name, f"{file}, {problem}", "Correct this line.")
         return
@@ -54,24 +52,21 @@ def _writable_by_others(name: str, file: Path) -> Iterator[Check]:
     if file.stat().st_mode & 0o002:
         yield warning(
             name,
-            f"everybody on this host may write {file}, and so choose what the bots charge",
+            f"every user on this host may write {file}, and so choose what the bots charge",
             f"chmod o-w {file}",
         )
 
 
 def _limits_file(chosen: Path | None) -> Iterator[Check]:
     name = "limits file"
-    file = chosen or DEFAULT_FILE
+    file = chosen or LIMITS_FILE
     if chosen is None and not file.exists():
-        yield info(name, f"there is none ({file}): nothing limits what bots spend")
+        yield info(name, f"{file} does not exist: nothing limits what bots spend")
         return
-    problem = ""
     try:
-        expect_yaml(file)
+        check_limits_file(file)
     except LimitsConfigError as error:
-        problem = error.message.removeprefix(f"{name} ")
-    if problem:
-        yield wrong(name, *in_two(problem, "Correct it, or name another by STRIPE_LIMITS_CONFIG."))
+        yield wrong(name, error.problem.removeprefix("Limits file "), error.remedy)
         return
     yield warning(
         name,

@@ -1,4 +1,4 @@
-"""Which error a caller sees for a failed call, and what it says about the money."""
+"""The error that a caller gets for a failed call, and what it says about the money."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _SEEN: Final = {
     FailureKind.INVALID: "Stripe refused the request",
     FailureKind.IDEMPOTENCY: "Stripe knows this step's key from another request",
     FailureKind.DECLINED: "the payment was declined",
-    FailureKind.CONFLICT: "another request is at work on it",
+    FailureKind.CONFLICT: "another request for it is in progress",
     FailureKind.RATE_LIMITED: "Stripe is limiting requests",
     FailureKind.SERVER: "Stripe had a fault of its own",
-    FailureKind.OTHER: "the answer was none that is known",
+    FailureKind.OTHER: "Stripe gave an answer that is not recognised",
 }
 
 _REJECTED: Final = frozenset(
@@ -39,7 +39,7 @@ _REJECTED: Final = frozenset(
 
 
 def error_of(operation: Operation, failure: Failure, effect: WriteEffect) -> BillingError:
-    """Return the error that a caller sees for a call of this operation that failed."""
+    """Return the error that a caller gets for a failed call of this operation."""
     return public_error(
         failure,
         effect,
@@ -60,7 +60,7 @@ def public_error(
     """Return the error to raise for a call that failed and had `effect`.
 
     `effect` decides first: while it is unknown, nothing else about the failure matters to a caller.
-    Of a read it is always `Effect.NONE`.
+    For a read it is always `WriteEffect.NONE`.
     """
     facts: dict[str, Any] = {
         "operation_id": operation_id,
@@ -74,43 +74,46 @@ def public_error(
     }
     if effect is WriteEffect.UNKNOWN:
         return OutcomeUnknownError(
-            f"Whether the {action} took effect is not known: {_told(failure)}. It is kept as it "
-            "is. Call again with the same idempotency key: that continues this one and never "
+            f"Whether the {action} took effect is not known: {_cause(failure)}",
+            "Call again with the same idempotency key: that continues this operation and never "
             "pays twice.",
             money_moved="unknown",
             **facts,
         )
     if effect is WriteEffect.DECLINED or failure.kind is FailureKind.DECLINED:
         return PaymentDeclinedError(
-            f"The {action} was declined{_reason(failure)}. No money moved. Use another payment "
-            "method, or ask the customer to talk to their bank.",
+            f"The {action} was declined{_reason(failure)}",
+            "Use another payment method, or ask the customer to contact their bank.",
             **facts,
         )
     return _without_effect(failure, action, facts)
 
 
 def _without_effect(failure: Failure, action: str, facts: dict[str, Any]) -> BillingError:
-    told = f"The {action} was not carried out: {_told(failure)}. Nothing was done at Stripe."
+    problem = f"The {action} was not carried out: {_cause(failure)}"
     if failure.kind is FailureKind.AUTHENTICATION:
         return InvalidKeyError(
-            f"{told} Replace the secret key where the router reads it; it may have been rolled.",
+            problem,
+            "Replace the secret key where the router reads it. It may have been rolled.",
             **facts,
         )
     if failure.kind is FailureKind.RATE_LIMITED:
-        return RateLimitedError(f"{told} Call again a little later, and more slowly.", **facts)
+        return RateLimitedError(problem, "Call again later, and less often.", **facts)
     if failure.kind in _REJECTED:
         return RequestRejectedError(
-            f"{told} The same call will be refused again: change what it names.", **facts
+            problem, "Correct the call. Stripe will reject the same one again.", **facts
         )
-    return StripeUnavailableError(f"{told} Call again later.", **facts)
+    return StripeUnavailableError(problem, "Call again later.", **facts)
 
 
-def _told(failure: Failure) -> str:
+def _cause(failure: Failure) -> str:
+    if failure.kind is FailureKind.OTHER and failure.message and not failure.stripe_code:
+        return failure.message.removesuffix(".")  # our own words
     return f"{_SEEN[failure.kind]}{_reason(failure)}"
 
 
 def _reason(failure: Failure) -> str:
-    """Return Stripe's own code and sentence in brackets, if there are any."""
+    """Return Stripe's code and message in brackets, if there are any."""
     code = failure.decline_code or failure.stripe_code
     message = failure.message.removesuffix(".")
     said = ": ".join(part for part in (code, message) if part)

@@ -1,6 +1,6 @@
 """What the ledger and the journal keep of an operation's outcome.
 
-Rows are given as the columns that `billing_logger.log_event` takes, which is the one way in.
+Rows are given as the columns that `billing_logger.log_event` takes: the one way into the ledger.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ REVERSED = (State.ROLLING_BACK, State.ROLLED_BACK)
 def _major(amount_minor: Any, currency: Any) -> Decimal | None:
     """Return major units, or None where Stripe names no amount, or one in an unknown currency.
 
-    What happened has happened: nothing that Stripe answers may keep it from being written down.
+    It has happened at Stripe: no content of an answer may keep it from being recorded.
     """
     if amount_minor is None or not currency:
         return None
@@ -35,7 +35,7 @@ def _major(amount_minor: Any, currency: Any) -> Decimal | None:
 
 
 def _text(value: Any) -> str | None:
-    """Leave out what Stripe answered in a shape of its own; the whole answer is in the row."""
+    """Leave out a value of an unexpected type; the whole answer is in the row."""
     return value if isinstance(value, str) else None
 
 
@@ -43,28 +43,24 @@ def _columns(operation: Operation, **columns: Any) -> Columns:
     return {"bot_id": operation.bot_id, "destination_account": operation.account, **columns}
 
 
-def result_of(outcome: Outcome, ledger_id: str | None = None) -> Result:
-    """Return what the journal keeps of an outcome: enough to replay its receipt for ever.
-
-    `ledger_id` names the ledger row of the outcome, which holds Stripe's object for both.
-    """
+def result_of(outcome: Outcome) -> Result:
+    """Return what the journal keeps of an outcome: enough to replay its receipt at any time."""
     amount = _major(outcome.amount_minor, outcome.currency)
     return Result(
         body=outcome.reply.body,
         paid=outcome.paid,
         amount=None if amount is None else format(amount, "f"),
         currency=outcome.currency,
-        request_id=outcome.reply.request_id,
-        ledger_id=ledger_id,
+        request_id=outcome.reply.headers.get("request-id"),
     )
 
 
-def outcome_row(operation: Operation, outcome: Outcome) -> Columns:
-    """Return the row of an operation that Stripe accepted."""
+def outcome_row(operation: Operation, outcome: Outcome, result: Result) -> Columns:
+    """Return the row of an operation that Stripe accepted; `result` comes from `result_of`."""
     return _columns(
         operation,
         action_type=outcome.action_type,
-        amount=_major(outcome.amount_minor, outcome.currency),
+        amount=None if result.amount is None else Decimal(result.amount),
         currency=_text(outcome.currency),
         user_email=_text(outcome.user_email or operation.instruction.user_email),
         raw_event_json=outcome.reply.body,
@@ -105,7 +101,7 @@ def failure_row(operation: Operation, error: BillingError) -> Columns:
 def mismatch_row(
     operation: Operation, body: Mapping[str, Any], found: str, foreign_account: str | None
 ) -> Columns:
-    """Return the row of an answer that is not the master account's; `found` says what it named."""
+    """Return the row of an answer that named another account; `found` says what it named."""
     return _columns(
         operation,
         action_type=operation.action,
@@ -119,7 +115,7 @@ def mismatch_row(
 
 
 def reversal_row(operation: Operation, reversal: Reversal) -> Columns:
-    """Return the row that says how far the reversal of one object has come."""
+    """Return the row that records the progress of one object's reversal."""
     refunded = reversal.refunded_minor or None
     return _columns(
         operation,
@@ -138,7 +134,7 @@ def reversal_row(operation: Operation, reversal: Reversal) -> Columns:
 
 
 def refund_rows(operation: Operation) -> Iterator[Columns]:
-    """Yield a money row for each refund of a reversal, where the ledger has what it undid."""
+    """Yield a money row for each refund of a reversal, if the ledger has the reversed payment."""
     if operation.state not in REVERSED or operation.result is None:
         return
     for step in operation.steps:
@@ -156,7 +152,7 @@ def refund_rows(operation: Operation) -> Iterator[Columns]:
 
 
 def policy_row(action: str, pattern: str, actor: str, reason: str) -> Columns:
-    """Return the row of a freeze, or of one that was lifted."""
+    """Return the row of a freeze, or of a lifted one."""
     return {
         "action_type": action,
         "bot_id": pattern,

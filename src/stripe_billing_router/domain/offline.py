@@ -1,4 +1,4 @@
-"""What a business key means while the journal is unavailable, by what Stripe shows of it."""
+"""What a business key means while the journal is unavailable, judged by Stripe's objects."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .resend import RESEND_WINDOW_MS
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """The key has had its effect; this is the operation that had it, and what came of it."""
+    """The key has had its effect; this is the operation that had it, and its outcome."""
 
     operation: Operation
     outcome: Outcome
@@ -25,7 +25,7 @@ class Accept:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The key is used by this attempt, the same as before or the next."""
+    """The key continues with this attempt, the same as before or the next."""
 
     number: int
 
@@ -37,7 +37,7 @@ class GoOn:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Neither the journal nor Stripe says whether going on would pay twice."""
+    """Neither the journal nor Stripe shows whether continuing would pay twice."""
 
 
 def decide(
@@ -48,9 +48,9 @@ def decide(
     is_new: bool,
     now_ms: int,
 ) -> Accept | Attempt | GoOn | Refuse:
-    """Decide how a key goes on by the objects that carry its operation's tag.
+    """Decide how a key continues, by the objects that carry its operation's tag.
 
-    `here` is what this host knows of the operation; `is_new` says that it has only just begun it.
+    `here` is the operation as this host knows it; `is_new` says that this call has just begun it.
     """
     for item in found:
         outcome = judged(here, Reply(item))
@@ -58,7 +58,7 @@ def decide(
             return Accept(replace(here, attempt=attempt_of(item)), outcome)
     partial = next((item for item in found if is_partial(wanted, item)), None)
     if partial is not None:
-        # The same attempt goes on while Stripe still knows its keys.
+        # The same attempt continues while Stripe still knows its keys.
         if now_ms - 1000 * int(partial["created"]) > RESEND_WINDOW_MS:
             return Refuse()
         if is_new or here.state is State.FAILED or here.attempt != attempt_of(partial):

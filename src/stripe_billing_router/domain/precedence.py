@@ -9,8 +9,8 @@ from ..core.operation import Operation, State
 from .ledger_rows import REVERSED
 from .outcomes import is_spent
 
-# Within one attempt, which state is further on. An effect that was seen outranks a failure that
-# was seen: to believe the failure would allow a second payment.
+# Within one attempt, which state is further along. An observed effect outranks an observed
+# failure: believing the failure would allow a second payment.
 _RANK: Final = {
     State.PENDING: 0,
     State.UNKNOWN: 0,
@@ -26,10 +26,10 @@ _RANK: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """What becomes of the stored record: it is replaced by `record`, or stays where that is None.
+    """What happens to the stored record: `record` replaces it, or it stays if that is None.
 
-    `takes_over` says that the spooled state goes on from there; `is_conflict` that the two
-    contradict each other, so that an operator must look at Stripe.
+    `takes_over` says that the spooled state replaces it; `is_conflict` that the two contradict
+    each other, so that an operator must check Stripe.
     """
 
     record: Operation | None
@@ -55,7 +55,7 @@ def merge(spooled: Operation, stored: Operation) -> Merge:
     outranks = _RANK[stored.state] < _RANK[spooled.state]
     noted = None
     if reversal is not None:
-        # What the stored reversal undid: its ledger rows balance with that.
+        # What the stored reversal reversed: its ledger rows balance with that.
         noted = replace(stored, result=spooled.result, version=stored.version + 1)
     return Merge(
         noted,
@@ -65,7 +65,7 @@ def merge(spooled: Operation, stored: Operation) -> Merge:
 
 
 def is_further(spooled: Operation, stored: Operation) -> bool:
-    """Say whether the spooled state replaces the one in the database."""
+    """Return whether the spooled state replaces the one in the database."""
     same_run = spooled.created_ms == stored.created_ms
     if spooled.attempt == stored.attempt and not same_run and _left_nothing(spooled, stored):
         return not _left_nothing(spooled)
@@ -73,23 +73,25 @@ def is_further(spooled: Operation, stored: Operation) -> bool:
 
 
 def _left_nothing(*operations: Operation) -> bool:
-    """Say whether one of them failed before Stripe took it up.
+    """Return whether one of them failed before Stripe began to execute it.
 
-    That says nothing of what another run of the same attempt did, with the same step keys.
+    That proves nothing about another run of the same attempt, with the same step keys.
     """
     return any(one.state is State.FAILED and not is_spent(one) for one in operations)
 
 
 def _reversal_of_success(one: Operation, other: Operation) -> Operation | None:
-    """Return the reversed one of two ends of the same attempt where the other is a success.
+    """Return the reversed one of two outcomes of one attempt, where the other is a success.
 
-    They are two hosts' that did not see each other: one reversed what it had made, and Stripe
-    repeated its first answer to the other, which took it for good.
+    Two hosts did not see each other: one reversed what it had created, and Stripe repeated its
+    first answer to the other, which accepted it.
     """
-    if one.attempt == other.attempt:
-        for reversal, success in ((one, other), (other, one)):
-            if reversal.state in REVERSED and success.state is State.SUCCEEDED:
-                return reversal
+    if one.attempt != other.attempt:
+        return None
+    if one.state in REVERSED and other.state is State.SUCCEEDED:
+        return one
+    if other.state in REVERSED and one.state is State.SUCCEEDED:
+        return other
     return None
 
 

@@ -1,4 +1,4 @@
-"""Why an operation that is already there, or that could not be written down, stops a call."""
+"""Why an existing operation, or one that cannot be recorded, stops a call."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ def refuse_other_parameters(existing: Operation, wanted: Operation) -> None:
     )
     if not same:
         raise IdempotencyConflictError(
-            f"this idempotency key was used before by {existing.bot_id} for another "
+            f"The idempotency key was used before by {existing.bot_id} for another "
             f"{existing.action} (fingerprint {existing.fingerprint[:12]}, now "
-            f"{wanted.fingerprint[:12]}); a new purchase needs a new key",
+            f"{wanted.fingerprint[:12]})",
+            "Use a new key for a new purchase.",
             operation_id=existing.operation_id,
             idempotency_key=existing.idempotency_key,
         )
@@ -36,8 +37,9 @@ def rolled_back(existing: Operation) -> OperationRolledBackError:
     """Return the refusal of a key whose operation was reversed, or is being reversed."""
     done = existing.state is State.ROLLED_BACK
     return OperationRolledBackError(
-        f"this operation {'was' if done else 'is being'} reversed after an account mismatch and "
-        "pays nothing any more; use a new idempotency key once the incident is closed",
+        f"The operation {'was' if done else 'is being'} reversed after an account mismatch, and "
+        "its idempotency key pays nothing any more",
+        "Use a new idempotency key once the incident is closed.",
         money_moved="no" if done else "unknown",
         operation_id=existing.operation_id,
         idempotency_key=existing.idempotency_key,
@@ -45,9 +47,10 @@ def rolled_back(existing: Operation) -> OperationRolledBackError:
 
 
 def at_work(existing: Operation) -> OperationInProgressError:
-    """Return the refusal while another call is at work on the same key."""
+    """Return the refusal while another call with the same key is in progress."""
     return OperationInProgressError(
-        "another call is at work on this idempotency key; try again when it has ended",
+        "Another call with this idempotency key is in progress",
+        "Call again with the same key when it has ended.",
         money_moved="unknown",
         operation_id=existing.operation_id,
         idempotency_key=existing.idempotency_key,
@@ -55,9 +58,10 @@ def at_work(existing: Operation) -> OperationInProgressError:
 
 
 def taken_up(operation: Operation) -> OperationInProgressError:
-    """Return the refusal for the slower of two that took up an operation."""
+    """Return the refusal for the slower of two processes that took an operation."""
     return OperationInProgressError(
-        "another process has just taken up this operation; try again when it has ended",
+        "Another process has just continued this operation",
+        "Call again with the same key when it has ended.",
         money_moved="unknown",
         operation_id=operation.operation_id,
         idempotency_key=operation.idempotency_key,
@@ -65,11 +69,12 @@ def taken_up(operation: Operation) -> OperationInProgressError:
 
 
 def duplicate(existing: Operation) -> OperationInProgressError:
-    """Return the refusal of a keyless call while one like it is unsettled."""
+    """Return the refusal of a call without a key while an identical one is unfinished."""
     return OperationInProgressError(
-        f"operation {existing.operation_id} of {existing.bot_id} asked for the same and is "
-        f"{existing.state}: a second one could pay twice. Call again with idempotency_key="
-        f"{existing.idempotency_key!r} to continue it, or settle it with recover()",
+        f"Operation {existing.operation_id} of {existing.bot_id} asked for the same and is "
+        f"{existing.state}, so a second one could pay twice",
+        f"Call again with idempotency_key={existing.idempotency_key!r} to continue it, or settle "
+        "it with recover().",
         money_moved="unknown",
         operation_id=existing.operation_id,
         idempotency_key=existing.idempotency_key,
@@ -77,30 +82,31 @@ def duplicate(existing: Operation) -> OperationInProgressError:
 
 
 def ended(operation: Operation, body: Mapping[str, Any]) -> RequestRejectedError:
-    """Return the error for an object that Stripe accepted and that ended without an effect."""
+    """Return the error for an object that Stripe accepted but that had no effect."""
     return RequestRejectedError(
-        f"Stripe answered that {body.get('object')} {body.get('id')} is {body.get('status')}: "
-        "nothing was taken by it; calling again starts a new attempt",
+        f"Stripe answered that {body.get('object')} {body.get('id')} is {body.get('status')}, and "
+        "took nothing",
+        "Call again to start a new attempt.",
         operation_id=operation.operation_id,
         idempotency_key=operation.idempotency_key,
     )
 
 
 def lost(operation: Operation) -> StripeUnavailableError:
-    """Return the error for an operation of which nothing ever arrived at Stripe."""
+    """Return the error for an operation of which nothing reached Stripe."""
     return StripeUnavailableError(
-        f"the {operation.action} was lost on its way: nothing of it is at Stripe and nothing was "
-        "taken. Calling again starts a new attempt",
+        f"The {operation.action} never reached Stripe, and nothing was taken",
+        "Call again to start a new attempt.",
         operation_id=operation.operation_id,
         idempotency_key=operation.idempotency_key,
     )
 
 
 def not_recorded(operation: Operation, reason: str, *, begun: bool) -> LedgerUnavailableError:
-    """Return the refusal to send a step that could not be written down; `begun`: others were."""
+    """Return the refusal to send a step that was not recorded; `begun`: earlier ones were sent."""
     return LedgerUnavailableError(
-        f"the next step could not be recorded, so it was not sent: {reason}. Call again with the "
-        "same idempotency key once the ledger can be written",
+        f"The next step could not be recorded, so it was not sent: {reason}",
+        "Call again with the same idempotency key once the ledger can be written.",
         money_moved="unknown" if begun else "no",
         operation_id=operation.operation_id,
         idempotency_key=operation.idempotency_key,
@@ -108,10 +114,11 @@ def not_recorded(operation: Operation, reason: str, *, begun: bool) -> LedgerUna
 
 
 def unseen(operation: Operation) -> LedgerUnavailableError:
-    """Return the refusal of a key of which neither the journal nor Stripe could say anything."""
+    """Return the refusal of a key whose use neither the journal nor Stripe can show."""
     return LedgerUnavailableError(
-        "the database is away, and Stripe could not be asked whether this idempotency key was paid "
-        "before; nothing was sent. Call again with the same key when either is back",
+        "The database is unavailable, and Stripe could not be asked whether this idempotency key "
+        "was paid before, so nothing was sent",
+        "Call again with the same key when either is available.",
         operation_id=operation.operation_id,
         idempotency_key=operation.idempotency_key,
     )

@@ -1,7 +1,7 @@
-"""Which extra parameters a helper takes, and what they may hold.
+"""Which extra parameters a helper takes, and what they may contain.
 
-An allow-list per helper: what carries an account, a key, an identity that the route owns, a price
-that limits cannot see, or an idempotency key never gets as far as a request.
+An allow-list per helper: an account, a key, an identity that the route owns, a price that limits
+cannot see, or an idempotency key never reaches a request.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ ALLOWED: Final[dict[str, frozenset[str]]] = {
     ),
 }
 
-# Nowhere, at any depth: other accounts, options of the SDK, and amounts set inline.
+# Never, at any depth: other accounts, options of the SDK, and inline amounts.
 _FORBIDDEN: Final = frozenset(
     [
         "account",
@@ -116,8 +116,9 @@ _FORBIDDEN: Final = frozenset(
     ]
 )
 
-# Sessions shown inside the caller's own page have no page of Stripe's to return from.
+# Sessions embedded in the caller's page have no Stripe-hosted page to return from.
 _NO_SUCCESS_URL: Final = ("custom", "embedded", "elements", "embedded_page", "form")
+_LINE_ITEM: Final = "Pass a list of {price, quantity}; tax_rates is allowed too."
 _MOST_BITS: Final = 64
 _MOST_DIGITS: Final = 64
 
@@ -125,30 +126,35 @@ _MOST_DIGITS: Final = 64
 def check_params(helper: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return a deep copy of a helper's extra parameters, as JSON data.
 
-    Raises `InputError` for a parameter outside the allow-list or a value Stripe could not read,
+    Raises `InputError` for a parameter outside the allow-list or a value Stripe cannot read,
     and `RouteKeyOverrideError` for a Stripe key, by name or by value, at any depth.
     """
     if params is None:
         return {}
     if not isinstance(params, Mapping):
-        raise InputError(f"{helper} takes a mapping of parameters, not {type(params).__name__}")
+        raise InputError(
+            f"The parameters of {helper} must be a mapping, not {type(params).__name__}",
+            "Pass a mapping of Stripe's parameter names to values.",
+        )
     refuse_stripe_keys(params, helper)
     allowed = ALLOWED[helper]
     for name in params:
         if name not in allowed:
-            raise InputError(_not_taken(helper, name, allowed))
+            raise InputError(
+                f"{helper} does not take the parameter {str(name)[:80]!r}",
+                _instead(str(name), allowed),
+            )
     return {
         name: value if name == "metadata" else _json(value, f"{helper} {name}")
         for name, value in params.items()
     }
 
 
-def _not_taken(helper: str, name: object, allowed: frozenset[str]) -> str:
-    near = difflib.get_close_matches(str(name), allowed)
-    hint = (
-        f"did you mean {' or '.join(near)}?" if near else f"it takes: {', '.join(sorted(allowed))}"
-    )
-    return f"{helper} does not take the parameter {str(name)[:80]!r}; {hint}"
+def _instead(name: str, allowed: frozenset[str]) -> str:
+    near = difflib.get_close_matches(name, allowed)
+    if near:
+        return f"Use {' or '.join(near)}."
+    return f"Use one of: {', '.join(sorted(allowed))}."
 
 
 def _json(value: Any, path: str) -> Any:
@@ -168,17 +174,23 @@ def _json(value: Any, path: str) -> Any:
         for name in value:
             if not isinstance(name, str) or name in _FORBIDDEN:
                 raise InputError(
-                    f"{path}.{str(name)[:80]} cannot be set: accounts, prices and keys are the "
-                    "router's to choose"
+                    f"{path}.{str(name)[:80]} cannot be set by a call",
+                    "Remove it: the route chooses accounts, prices and keys.",
                 )
         return {name: _json(item, f"{path}.{name}") for name, item in value.items()}
-    raise InputError(f"{path} holds a {type(value).__name__} that Stripe cannot read")
+    raise InputError(
+        f"{path} holds a {type(value).__name__}, which cannot be sent to Stripe",
+        "Use texts, finite numbers, booleans, lists and mappings.",
+    )
 
 
 def _readable(text: str, path: str) -> str:
-    """Refuse what cannot be sent (lone surrogates) or kept in a database (NUL)."""
+    """Refuse text that cannot be sent (lone surrogates) or stored in a database (NUL)."""
     if "\0" in text or not is_unicode(text):
-        raise InputError(f"{path} holds a character that is no Unicode text")
+        raise InputError(
+            f"{path} holds a character that is not valid Unicode text",
+            "Remove null characters and lone surrogates.",
+        )
     return text
 
 
@@ -188,16 +200,21 @@ def split_metadata(params: dict[str, Any], base: Mapping[str, str]) -> dict[str,
 
 
 def merge_metadata(base: Mapping[str, str], given: Any) -> dict[str, str]:
-    """Return a call's metadata merged over the route's; the bound on pairs holds for both."""
+    """Return a call's metadata merged over the route's; the limit on pairs counts both."""
+    if given is None:
+        return dict(base)  # checked when the route was registered
     return check_metadata({**base, **check_metadata(given)})
 
 
 def check_text(name: str, value: Any, max_length: int) -> str | None:
-    """Return a text argument, or raise `InputError` when it is no text or too long for Stripe."""
+    """Return a text argument, or raise `InputError` when it is not text or too long for Stripe."""
     if value is None:
         return None
     if not isinstance(value, str) or not value.strip() or len(value) > max_length:
-        raise InputError(f"{name} must be 1 to {max_length} characters of text")
+        raise InputError(
+            f"{name} is not a text of 1 to {max_length} characters",
+            "Shorten it, or leave it out if it is optional.",
+        )
     return _readable(value, name)
 
 
@@ -206,8 +223,8 @@ def check_reason(reason: Any) -> str | None:
     if reason is None or reason in REFUND_REASONS:
         return None if reason is None else str(reason)
     raise InputError(
-        f"a refund's reason is one of {', '.join(REFUND_REASONS)}, not {str(reason)[:80]!r}; "
-        "put other words into metadata"
+        f"{str(reason)[:80]!r} is not a reason that Stripe accepts for a refund",
+        f"Use {', '.join(REFUND_REASONS)}, and put other words into metadata.",
     )
 
 
@@ -216,30 +233,36 @@ def complete_checkout(params: dict[str, Any], price_id: str, customer_id: str) -
     params.setdefault("mode", "payment")
     if params["mode"] not in ("payment", "subscription", "setup"):
         raise InputError(
-            f"mode is payment, subscription or setup, not {str(params['mode'])[:80]!r}"
+            f"{str(params['mode'])[:80]!r} is not a mode of a checkout session",
+            "Use payment, subscription or setup.",
         )
     if not params.get("success_url") and params.get("ui_mode") not in _NO_SUCCESS_URL:
         raise InputError(
-            "create_checkout_session needs success_url, the page Stripe sends the customer to; "
-            "only the ui_mode embedded or custom goes without"
+            "create_checkout_session was called without success_url",
+            "Pass success_url, the page to which Stripe sends the customer. Only the ui_mode "
+            "embedded or custom does without it.",
         )
     params["customer"] = customer_id
     if params["mode"] != "setup":
         params.setdefault("line_items", [{"price": price_id, "quantity": 1}])
         params["line_items"] = _line_items(params["line_items"])
     elif "line_items" in params:
-        raise InputError("a checkout session in mode setup takes no line_items")
+        raise InputError(
+            "A checkout session in mode setup was given line_items", "Leave line_items out."
+        )
     return params
 
 
 def _line_items(items: Any) -> list[dict[str, Any]]:
     if not isinstance(items, list) or not items:
-        raise InputError("line_items must be a list of at least one {price, quantity}")
+        raise InputError("line_items is not a list of at least one item", _LINE_ITEM)
     for item in items:
         if not isinstance(item, dict) or set(item) - {"price", "quantity", "tax_rates"}:
-            raise InputError("a line item takes price, quantity and tax_rates, and nothing else")
+            raise InputError("A line item has a field that is not allowed", _LINE_ITEM)
         check_id("price", item.get("price"))
         quantity = item.setdefault("quantity", 1)
         if isinstance(quantity, bool) or not isinstance(quantity, int) or quantity < 1:
-            raise InputError(f"a line item's quantity is a whole number from 1, not {quantity!r}")
+            raise InputError(
+                f"The quantity of a line item is {quantity!r:.80}", "Use a whole number from 1."
+            )
     return items

@@ -1,4 +1,4 @@
-"""What the decisions need of a resolved route: its facts, whichever class carries them."""
+"""What the decisions need of a resolved route: its facts, whichever class holds them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..core.identifiers import BotId
 
 
 class Facts(Protocol):
-    """Where a bot's money belongs; see `Route`."""
+    """What a bot charges; see `Route`."""
 
     @property
     def price_id(self) -> str: ...

@@ -1,4 +1,4 @@
-"""Recorded steps: what came of each, and which are still undecided."""
+"""Recorded steps: the outcome of each, and which are still undecided."""
 
 from __future__ import annotations
 
@@ -6,41 +6,36 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from ..core.calls import CallFailedError, Failure, FailureKind, Reply, StripeCall
+from ..core.calls import CallFailedError, Failure, FailureKind, Reply, writes
 from ..core.clean_json import CleanJson, as_stored
 from ..core.operation import Operation, StepRecord
 
 
-def writes(record: StepRecord) -> bool:
-    """Say whether Stripe's state may change by this step."""
-    return StripeCall(record.step, record.method).writes
-
-
 def undecided(operation: Operation) -> list[StepRecord]:
-    """Return the writes whose outcome is not known: sent, or about to be."""
+    """Return the writes whose outcome is unknown: sent, or about to be."""
     return [
         record
         for record in operation.steps
-        if record.reply is None and record.failure is None and writes(record)
+        if record.reply is None and record.failure is None and writes(record.method)
     ]
 
 
 def has_unknown_send(operation: Operation) -> bool:
-    """Say whether any write may have been sent whose outcome is not known."""
+    """Return whether any write may have been sent whose outcome is unknown."""
     return any(record.unknown_sends > 0 for record in undecided(operation))
 
 
 def created_something(operation: Operation) -> bool:
-    """Say whether any write created something, if only what a decline leaves behind."""
+    """Return whether any write created an object, if only what a decline leaves."""
     return any(
         record.reply is not None or (record.failure or {}).get("objects")
         for record in operation.steps
-        if writes(record)
+        if writes(record.method)
     )
 
 
 def recorded_outcome(record: StepRecord) -> Reply | CallFailedError | None:
-    """Return what came of a recorded step, or None while that is not known."""
+    """Return the outcome of a recorded step, or None while it is unknown."""
     if record.reply is not None:
         return Reply(as_stored(record.reply))
     if record.failure is not None:
@@ -56,7 +51,7 @@ def replied(record: StepRecord, reply: Reply) -> StepRecord:
 
 
 def with_brief_replies(steps: tuple[StepRecord, ...]) -> tuple[StepRecord, ...]:
-    """Keep of each reply what names its object: nothing of a settled operation is sent again.
+    """Keep only what names the object of each reply: a finished operation resends nothing.
 
     The ledger has the object that decided.
     """
@@ -80,12 +75,12 @@ def failed(record: StepRecord, failure: Failure) -> StepRecord:
 
 
 def without_removal(steps: tuple[StepRecord, ...]) -> tuple[StepRecord, ...]:
-    """Drop the records of a removal that failed, so that it is tried again next time.
+    """Drop the records of a failed removal, so that it is tried again next time.
 
-    So is the last step if it was a read: nothing can come after what failed there.
+    Likewise the last step if it was a read that failed: no step follows it.
     """
     kept = [record for record in steps if not record.step.startswith("remove.")]
-    if kept and kept[-1].failure is not None and not writes(kept[-1]):
+    if kept and kept[-1].failure is not None and not writes(kept[-1].method):
         kept.pop()
     return tuple(kept)
 

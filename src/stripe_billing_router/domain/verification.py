@@ -1,25 +1,28 @@
 """Does an answer belong to the master account?
 
-A Stripe object never names the account it belongs to, only other parties to it; so every place
-where an account may stand is read, and one well-formed foreign account there is a mismatch. What
-cannot be read as an account, or is not live, is suspicious: it stops the bot, but refunds nothing,
-because a false alarm must not reverse a good payment.
+A Stripe object never names the account it belongs to, only other parties to it. Every field that
+may name an account is checked, and one well-formed foreign account there is a mismatch. A malformed
+account id, or an object that is not live, is suspicious: it stops the bot, but reverses nothing,
+because a false alarm must not refund a good payment.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 _ACCOUNT: Final = re.compile(r"acct_[A-Za-z0-9_]+", re.ASCII)
 ACCOUNT_HEADER: Final = "stripe-account"
+# The fields of a Stripe object that may name an account: its own, and nested ones.
+_DIRECT: Final = ("on_behalf_of", "account")
+_NESTED: Final = (("transfer_data", "destination"), ("issuer", "account"))
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an answer showed. `foreign_account` and `suspicion` are both None when all is well."""
+    """What an answer showed. `foreign_account` and `suspicion` are both None when it is good."""
 
     foreign_account: str | None = None
     suspicion: str | None = None
@@ -27,8 +30,11 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
-        """Whether the answer may be believed."""
+        """Whether the answer may be trusted."""
         return self.foreign_account is None and self.suspicion is None
+
+
+_ALL_WELL: Final = Verdict()
 
 
 def verify(body: Mapping[str, Any], headers: Mapping[str, str], master_account: str) -> Verdict:
@@ -36,59 +42,54 @@ def verify(body: Mapping[str, Any], headers: Mapping[str, str], master_account: 
 
     A foreign account anywhere outweighs a suspicion found before it.
     """
-    suspicious: Verdict | None = None
-    for where, account in _named_accounts(body, headers):
+    suspected_account: Verdict | None = None
+    suspected_mode: Verdict | None = None
+    found: list[tuple[str, Any]] = []
+    if ACCOUNT_HEADER in headers:
+        found.append(("Stripe-Account header", headers[ACCOUNT_HEADER]))
+    waiting: list[tuple[str, Any]] = [("", body)]
+    while waiting:
+        path, item = waiting.pop()
+        if isinstance(item, Mapping):
+            # Metadata is free text and names no account.
+            inner = [
+                (f"{path}{key}.", value)
+                for key, value in item.items()
+                if key != "metadata" and isinstance(value, Mapping | list)
+            ]
+            if not path or "object" in item:
+                found += _named_accounts(path, item)
+                if item.get("livemode", True) is not True:
+                    suspected_mode = suspected_mode or Verdict(
+                        suspicion=f"{path or 'the answer'} is not in live mode",
+                        where=f"{path}livemode",
+                    )
+        else:
+            inner = [(path, one) for one in item if isinstance(one, Mapping | list)]
+        waiting += reversed(inner)
+    for where, account in found:
         if account == master_account:
             continue
         if isinstance(account, str) and _ACCOUNT.fullmatch(account):
             return Verdict(foreign_account=account, where=where)
-        suspicious = suspicious or Verdict(
-            suspicion=f"{where} is no account id: {str(account)[:80]!r}", where=where
+        suspected_account = suspected_account or Verdict(
+            suspicion=f"{where} is not an account id: {str(account)[:80]!r}", where=where
         )
-    for where, item in _objects(body, ""):
-        if item.get("livemode", True) is not True:
-            suspicious = suspicious or Verdict(
-                suspicion=f"{where or 'the answer'} is not in live mode", where=f"{where}livemode"
-            )
-    return suspicious or Verdict()
+    return suspected_account or suspected_mode or _ALL_WELL
 
 
-def _named_accounts(
-    body: Mapping[str, Any], headers: Mapping[str, str]
-) -> Iterator[tuple[str, Any]]:
-    if ACCOUNT_HEADER in headers:
-        yield "Stripe-Account header", headers[ACCOUNT_HEADER]
-    for path, item in _objects(body, ""):
-        for name, holder, key in (
-            ("on_behalf_of", item, "on_behalf_of"),
-            ("account", item, "account"),
-            ("transfer_data.destination", item.get("transfer_data"), "destination"),
-            ("issuer.account", item.get("issuer"), "account"),
-            ("invoice_settings.issuer.account", _issuer_of_settings(item), "account"),
-        ):
-            if isinstance(holder, Mapping) and holder.get(key) is not None:
-                yield path + name, _id_of(holder[key])
-
-
-def _issuer_of_settings(item: Mapping[str, Any]) -> Any:
+def _named_accounts(path: str, item: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return each account that one Stripe object names, with the field."""
+    named = [(path + name, item[name]) for name in _DIRECT if item.get(name) is not None]
+    for name, key in _NESTED:
+        holder = item.get(name)
+        if isinstance(holder, Mapping) and holder.get(key) is not None:
+            named.append((f"{path}{name}.{key}", holder[key]))
     settings = item.get("invoice_settings")
-    return settings.get("issuer") if isinstance(settings, Mapping) else None
-
-
-def _id_of(value: Any) -> Any:
-    """Return the id of an account that is maybe expanded."""
-    return value.get("id") if isinstance(value, Mapping) else value
-
-
-def _objects(value: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield every Stripe object in an answer with its path, the answer itself first."""
-    if isinstance(value, Mapping):
-        if not path or "object" in value:
-            yield path, value
-        for key, item in value.items():
-            # Metadata is free text of the account's users and names nobody.
-            if key != "metadata" and isinstance(item, Mapping | list):
-                yield from _objects(item, f"{path}{key}.")
-    elif isinstance(value, list):
-        for item in value:
-            yield from _objects(item, path)
+    issuer = settings.get("issuer") if isinstance(settings, Mapping) else None
+    if isinstance(issuer, Mapping) and issuer.get("account") is not None:
+        named.append((f"{path}invoice_settings.issuer.account", issuer["account"]))
+    # An expanded account has an id.
+    return [
+        (where, value.get("id") if isinstance(value, Mapping) else value) for where, value in named
+    ]

@@ -1,4 +1,4 @@
-"""What is known of customers for a while, and of prices: a warm charge reads nothing."""
+"""The customer cache: with it a warm charge reads nothing before it pays."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class _Known:
 
 
 class CustomerCache:
-    """What was read of customers and prices.
+    """Facts read about customers and prices.
 
-    Of a customer: default payment method and email, for `keep_s` seconds. Of a price: its
+    For a customer: default payment method and email, kept for `keep_s` seconds. For a price: its
     currency, which never changes.
     """
 
@@ -36,7 +36,7 @@ class CustomerCache:
         self._currency_of_price: dict[str, str] = {}
 
     def note(self, event: Replied) -> None:
-        """Keep what a reply says of a customer or price that was read; ignore other calls."""
+        """Keep what a reply to the read of a customer or price says; ignore other calls."""
         call, reply = event.call, event.reply
         if call.method == "prices.retrieve" and call.target:
             if len(self._currency_of_price) < _MOST_KEPT:
@@ -56,12 +56,12 @@ class CustomerCache:
                 self._known.popitem(last=False)
 
     def forget(self, event: Declined) -> None:
-        """Drop what is known of a customer whose payment was declined: it may be out of date."""
+        """Drop a customer whose payment was declined: the cached facts may be out of date."""
         with self._lock:
             self._known.pop(event.customer_id or "", None)
 
     def complete(self, instruction: Instruction) -> Instruction:
-        """Return the plan with what is known of its customer and price."""
+        """Return the instruction completed with the cached facts of its customer and price."""
         if instruction.kind == "price" and instruction.currency is None:
             instruction = replace(
                 instruction, currency=self._currency_of_price.get(instruction.price_id or "")

@@ -1,12 +1,13 @@
 """The one loop over a flow: for calls, for look-ups, and for reversals.
 
-A flow yields calls and receives answers. What is recorded of a call, and what its failure means,
-is for the policy to say: `Run` for a call of a bot, `LookupSteps`, `ReversalSteps`.
+A flow yields calls and receives answers. The policy decides how a call is recorded and what its
+failure means: `Run` for a bot's call, `LookupSteps`, `ReversalSteps`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from ..core.calls import CallFailedError, Failure, Reply, StripeCall
@@ -19,27 +20,31 @@ T = TypeVar("T")
 Answer = Reply | CallFailedError
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A call to send: its record, and the way to Stripe."""
+
+    record: StepRecord
+    gateway: Gateway
+
+
 class Policy(Protocol):
     """How the steps of one flow are recorded and judged."""
 
     operation: Operation
 
-    def known(self, call: StripeCall) -> Answer | None:
-        """Return an answer from before, so that nothing is sent; None where there is none."""
+    def prepare(self, call: StripeCall) -> Answer | Prepared:
+        """Return a recorded answer, or the record to send and the way to Stripe.
 
-    def gateway(self) -> Gateway:
-        """Return the way to Stripe."""
-        ...
-
-    def record(self, call: StripeCall) -> StepRecord:
-        """Return the record to send by, after what has to be durable before the send."""
+        Commits everything that must be durable before the send.
+        """
         ...
 
     def replied(self, call: StripeCall, record: StepRecord, reply: Reply, gateway: Gateway) -> None:
-        """Note an answer and check whose it is; raise where it must not be used."""
+        """Note an answer and verify its account; raise if it must not be used."""
 
     def failed(self, call: StripeCall, record: StepRecord, failure: Failure) -> CallFailedError:
-        """Note a failure; return what the flow receives, or raise where that is not definite."""
+        """Note a failure; return what the flow receives, or raise if it is not definite."""
         ...
 
 
@@ -53,7 +58,7 @@ class Driver:
     def drive(
         self, flow: Generator[StripeCall, Reply, T], policy: Policy, call: StripeCall | None = None
     ) -> T:
-        """Return what the flow returns; `call` is its first one, if it was begun already."""
+        """Return what the flow returns; `call` is its first call, if it was started already."""
         try:
             call = next(flow) if call is None else call
             while True:
@@ -64,14 +69,12 @@ class Driver:
             return returned
 
     def _perform(self, call: StripeCall, policy: Policy) -> Answer:
-        known = policy.known(call)
-        if known is not None:
-            return known
-        gateway = policy.gateway()
-        record = policy.record(call)
-        record, answer = self._sender.send(policy.operation, record, gateway)
+        ready = policy.prepare(call)
+        if not isinstance(ready, Prepared):
+            return ready
+        record, answer = self._sender.send(policy.operation, ready.record, ready.gateway)
         if not isinstance(answer, Reply):
             return policy.failed(call, record, answer)
-        policy.replied(call, record, answer, gateway)
+        policy.replied(call, record, answer, ready.gateway)
         self._events.publish(Replied(call, answer))
         return answer

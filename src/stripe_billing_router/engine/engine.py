@@ -1,4 +1,4 @@
-"""The order of things: intent, calls, outcome, and only then what others are told.
+"""The order of things: intent, calls, outcome, and only then alerts and hooks.
 
 resolve · validate · permit                       nothing durable, no request yet
   COMMIT intent                                   journal: pending, key, exact parameters
@@ -45,7 +45,7 @@ from .run import NotSettledError, Run, SendingIsNoUseError
 
 log = logging.getLogger(__name__)
 
-# Raised when the operation's state is written already, or is another process's to write.
+# Raised when the state is already written, or when another process must write it.
 _NOT_SETTLED_HERE = (
     AccountMismatchError,
     LedgerUnavailableError,
@@ -55,7 +55,7 @@ _NOT_SETTLED_HERE = (
 
 
 class Engine:
-    """Carries operations out: begins, continues, replays or refuses what a business key names."""
+    """Carries operations out: begins, continues, replays or refuses a business key."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class Engine:
         except BillingError as refused:
             raise self._outcomes.fail(run.operation, refused) from None
         except Exception as fault:
-            # A fault of ours, or an answer of a shape nobody expected: nothing is known by it.
+            # A fault of ours, or an answer of an unexpected shape: it proves nothing.
             log.exception("operation %s stopped by a fault", run.operation.operation_id)
             problem = Failure(FailureKind.OTHER, f"internal fault {type(fault).__name__}")
             run.operation = self._outcomes.caught_up(run.operation) or run.operation
@@ -135,7 +135,7 @@ class Engine:
         with self._outcomes.if_interrupted(run):
             return self._carry_out(run, first)
 
-    # What a business key that is already there means.
+    # What an existing business key means.
 
     def _continue(self, existing: Operation, wanted: Operation) -> Receipt:
         refusals.refuse_other_parameters(existing, wanted)
@@ -156,7 +156,7 @@ class Engine:
         try:
             current = self._lookup.refresh(existing)
         except StripeCallError:
-            current = existing  # what was known stays: it is not paid
+            current = existing  # keep the last known state: it is not paid
         receipt = _replayed(current)
         if current.state is State.FAILED:
             raise refusals.ended(current, receipt)
@@ -173,15 +173,15 @@ class Engine:
         return self.resume(existing)
 
     def resume(self, existing: Operation) -> Receipt:
-        """Carry an operation on from where it is: same keys, same parameters."""
+        """Continue an operation where it stopped: same keys, same parameters."""
         run = self._run(replace(existing, state=State.PENDING))
         self._take(run)
         return self._carry_out_guarded(run, next(run.flow))
 
     def settle_by_reading(self, operation: Operation) -> Operation:
-        """Settle an operation without sending any of its steps again; what it made decides.
+        """Finish an operation by its objects at Stripe, without resending any of its steps.
 
-        Raises `OperationInProgressError` when another process takes it up at the same time.
+        Raises `OperationInProgressError` when another process takes it at the same time.
         """
         over = is_absence_proven(operation, self._runtime.now_ms())
         run = self._run(operation)
@@ -189,7 +189,7 @@ class Engine:
         return self._lookup.settle(run.operation, execution_over=over)
 
     def _next_attempt(self, existing: Operation, wanted: Operation) -> Receipt:
-        # Where Stripe keeps no answer, the keys stay: a host not seen from here may have used them.
+        # If Stripe keeps no answer, the step keys stay: a host unseen from here may have used them.
         return self._attempt(existing, wanted, existing.attempt + is_spent(existing))
 
     def _attempt(self, existing: Operation, wanted: Operation, number: int) -> Receipt:
@@ -216,9 +216,9 @@ class Engine:
     def _without_journal(
         self, here: Operation, wanted: Operation, go_on: Callable[[], Receipt], *, is_new: bool
     ) -> Receipt:
-        """Ask Stripe what came of this key, on whichever host, while the database is unavailable.
+        """Look up at Stripe what any host did for this key, while the database is unavailable.
 
-        Its memory of the step's key covers the first day, and our metadata what came before.
+        Stripe's memory of the step key covers the last day, and our metadata the time before.
         """
         try:
             found = self._lookup.earlier(here)
@@ -238,14 +238,14 @@ class Engine:
         return go_on()
 
     def _unseen(self, here: Operation, error: BillingError, *, is_new: bool) -> BillingError:
-        error.money_moved = "unknown"  # it may have been paid where this host cannot look now
+        error.money_moved = "unknown"  # another host may have paid it
         if is_new:
             self._outcomes.fail(replace(here, steps=()), error)
         return error
 
 
 def _read_receipt(operation: Operation) -> Receipt:
-    """Return what reading showed; raise while that is nothing certain, or nothing at all."""
+    """Return the receipt of a look-up; raise if the outcome is unknown or a failure."""
     if operation.state in (State.SUCCEEDED, State.OPEN):
         return _replayed(operation)
     failure = Failure(FailureKind.OTHER, operation.error_message or "")

@@ -1,4 +1,4 @@
-"""Freeze and unfreeze bots: stored, in the ledger, and alerted."""
+"""Freeze and unfreeze bots: stored, recorded in the ledger, and alerted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..storage.records import Records
 
 
 class Freezing:
-    """What stops bots, in every process that shares the database, until it is lifted."""
+    """Blocks bots until a freeze is lifted, in every process that shares the database."""
 
     def __init__(self, records: Records, alert: Alert, runtime: Runtime) -> None:
         self._records = records
@@ -25,12 +25,15 @@ class Freezing:
     def freeze(self, bot_or_pattern: str, *, reason: str, actor: str) -> None:
         """Stop the next call of every bot that matches.
 
-        Raises `InputError`, and `LedgerUnavailableError` where it holds in this process only.
+        Raises `InputError`, and `LedgerUnavailableError` if it applies in this process only.
         """
         pattern = _text("bot_or_pattern", bot_or_pattern, 200)
         why, who = _text("reason", reason, 500), _text("actor", actor, 200)
         if not (pattern and why and who):
-            raise InputError("a freeze needs a bot or pattern, a reason and who asked for it")
+            raise InputError(
+                "freeze was called with an empty argument",
+                "Pass the bot or pattern, the reason and the actor.",
+            )
         now_ms = self._runtime.now_ms()
         freeze = Freeze(
             id=time_sorted_id("frz", now_ms),
@@ -44,7 +47,9 @@ class Freezing:
             self._records.freeze(freeze, row)
         except StorageError as problem:
             raise LedgerUnavailableError(
-                f"{pattern} is frozen in this process only, nothing could be written: {problem}"
+                f"{pattern} is frozen in this process only, because nothing could be written: "
+                f"{problem}",
+                "Freeze again once the database or the folder beside it can be written.",
             ) from None
         self._alert("freeze", "warning", f"{pattern} was frozen by {who}: {why}", {})
 
@@ -53,7 +58,10 @@ class Freezing:
         pattern = _text("bot_or_pattern", bot_or_pattern, 200)
         who = _text("approver", approver, 200)
         if not (pattern and who):
-            raise InputError("unfreeze needs the frozen bot or pattern and who approves it")
+            raise InputError(
+                "unfreeze was called with an empty argument",
+                "Pass the frozen bot or pattern, and the approver.",
+            )
         pattern = pattern.removeprefix("stripe:")
         now_ms = self._runtime.now_ms()
         row = row_of(timestamp_ms=now_ms, **policy_row("unfreeze", pattern, who, ""))

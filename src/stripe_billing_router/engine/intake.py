@@ -1,4 +1,4 @@
-"""From an intent to an operation: its key, its account, what is known of its customer."""
+"""From an intent to an operation: its key, its account, the cached facts of its customer."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from .engine import Engine
 
 
 class Intake:
-    """Takes what a helper asked for and has it carried out within the time of a call."""
+    """Has a helper's intent carried out within the time limit of a call."""
 
     def __init__(
         self,
-        *,
         engine: Engine,
         keyring: Keyring,
         cache: CustomerCache,
@@ -37,13 +36,13 @@ class Intake:
         self._give_up_after_s = give_up_after_s
 
     def execute(self, intent: Intent, idempotency_key: str | None) -> Receipt:
-        """Carry out what is asked for under a business key, or under one of its own without."""
+        """Carry out an intent under its business key, or under a generated one."""
         if idempotency_key is None:
             return self._execute(intent, random_key(), keyed=False)
         return self._execute(intent, check_idempotency_key(idempotency_key), keyed=True)
 
     def read(self, intent: Intent) -> Receipt:
-        """Carry out what changes nothing: it is never a natural retry of anything."""
+        """Carry out a read: it is never a retry of anything."""
         return self._execute(intent, random_key(), keyed=True)
 
     def _execute(self, intent: Intent, key: str, *, keyed: bool) -> Receipt:
@@ -68,6 +67,6 @@ class Intake:
             try:
                 return self._engine.execute(wanted, keyed=keyed)
             except PaymentDeclinedError:
-                # What is cached of the customer's default method may be out of date.
+                # The cached default payment method may be out of date.
                 self._events.publish(Declined(instruction.customer_id))
                 raise

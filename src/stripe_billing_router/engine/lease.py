@@ -1,9 +1,10 @@
-"""Who may carry an operation on: the lease, and the conditional commit that takes it."""
+"""Which process may carry an operation out: the lease, and the conditional commit that takes it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from ..core.holder import Holder
 from ..core.operation import Operation
 from ..core.ports import Runtime
 from ..domain import leases, refusals
@@ -20,28 +21,31 @@ class Leases:
         self._records = records
         self._runtime = runtime
         self._lease_ms = int(lease_s * 1000)
+        self._named: tuple[Holder | None, str] = (None, "")  # replaced whole
 
     def renewed(self, operation: Operation) -> Operation:
-        """Return the operation as held by this process from now on."""
-        now_ms = self._runtime.now_ms()
+        """Return the operation with a fresh lease of this process."""
+        now_ms, holder = self._runtime.now_ms(), self._runtime.holder()
+        if holder is not self._named[0]:
+            self._named = holder, str(holder)
         return replace(
             operation,
-            lease_owner=str(self._runtime.holder()),
+            lease_owner=self._named[1],
             lease_until_ms=now_ms + self._lease_ms,
             updated_ms=now_ms,
         )
 
     def take(self, operation: Operation, *, check_freeze: bool = False) -> Operation:
-        """Commit the operation as held by this process: of two takers one goes on.
+        """Commit the operation with this process's lease: of two processes only one continues.
 
         Raises `OperationInProgressError` for the slower one, `BotFrozenError`, and
-        `LedgerUnavailableError` where it cannot be recorded; nothing was sent by this call then.
+        `LedgerUnavailableError` if it cannot be recorded; in each case this call sent nothing.
         """
         begun = created_something(operation) or has_unknown_send(operation)
         try:
             return self._records.save(self.renewed(operation), check_freeze=check_freeze)
         except BotFrozenError as frozen:
-            # This call sent nothing; what was sent before it may have taken money.
+            # This call sent nothing; earlier sends may have taken money.
             frozen.operation_id = operation.operation_id
             frozen.idempotency_key = operation.idempotency_key
             moved = created_something(operation) or undecided(operation)
@@ -53,12 +57,12 @@ class Leases:
             raise refusals.not_recorded(operation, str(problem), begun=begun) from None
 
     def is_held(self, operation: Operation) -> bool:
-        """Say whether another call may still be carrying this operation out."""
+        """Return whether another call may still be carrying this operation out."""
         runtime = self._runtime
         return leases.is_held(operation, runtime.now_ms(), runtime.holder(), runtime.is_alive)
 
     def blocks_a_retry(self, operation: Operation) -> bool:
-        """Say whether a keyless call for the same thing must be refused."""
+        """Return whether an identical call without a key must be refused."""
         runtime = self._runtime
         return leases.blocks_a_retry(
             operation, runtime.now_ms(), runtime.holder(), runtime.is_alive

@@ -1,4 +1,4 @@
-"""Settle an operation by reading what it made, where sending it again is over or not allowed."""
+"""Look outcomes up at Stripe, for operations that may not be resent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..domain.ledger_rows import result_of
 from ..domain.objects.table import judged, refresh_call
 from ..domain.operations.table import list_earlier, search_for
 from ..errors import StripeUnavailableError
-from .driver import Driver
+from .driver import Driver, Prepared
 from .mismatch import MismatchHandler
 from .outcomes_writer import OutcomeWriter
 
@@ -24,10 +24,10 @@ T = TypeVar("T")
 
 
 class LookupSteps:
-    """The steps of a look-up: not recorded, and with keys of their own each time.
+    """The steps of a look-up: not recorded, and with new keys each time.
 
-    A removal does no harm twice, and an answer that Stripe keeps for an earlier look would say
-    nothing about now.
+    A removal is harmless twice, and an answer that Stripe keeps for an earlier look-up would be
+    out of date.
     """
 
     def __init__(self, operation: Operation, gateway: Gateway, mismatches: MismatchHandler) -> None:
@@ -35,34 +35,28 @@ class LookupSteps:
         self._gateway = gateway
         self._mismatches = mismatches
 
-    def known(self, call: StripeCall) -> None:
-        """Know nothing from before."""
-
-    def gateway(self) -> Gateway:
-        """Return the way to Stripe."""
-        return self._gateway
-
-    def record(self, call: StripeCall) -> StepRecord:
-        """Return a record that is kept nowhere."""
-        return StepRecord(
+    def prepare(self, call: StripeCall) -> Prepared:
+        """Return a record that is not stored."""
+        record = StepRecord(
             step=f"{call.step}@{self.operation.version}",
             method=call.method,
             target=call.target,
             params=call.params,
             attempt=self.operation.attempt,
         )
+        return Prepared(record, self._gateway)
 
     def replied(self, call: StripeCall, record: StepRecord, reply: Reply, gateway: Gateway) -> None:
-        """Check whose answer it is."""
+        """Verify the account of the answer."""
         self._mismatches.check(self.operation, call, reply, gateway)
 
     def failed(self, call: StripeCall, record: StepRecord, failure: Failure) -> CallFailedError:
-        """Let the flow know of every failure."""
+        """Return every failure to the flow."""
         return CallFailedError(failure)
 
 
 class OutcomeLookup:
-    """Finds an operation's objects by lists and metadata, removes partial ones, and settles."""
+    """Finds an operation's objects by lists and metadata, and removes partial ones."""
 
     def __init__(
         self,
@@ -78,9 +72,9 @@ class OutcomeLookup:
         self._verified_gateway = verified_gateway
 
     def refresh(self, operation: Operation) -> Operation:
-        """Ask Stripe what became of an operation that is not final, and settle it if it is now.
+        """Read the current state of an open operation, and finish it if that is final.
 
-        Raises `StripeCallError` when Stripe cannot be read; what was known stays then.
+        Raises `StripeCallError` when Stripe cannot be read; the operation stays as it was.
         """
         call = refresh_call(operation) if operation.state is State.OPEN else None
         if call is None:
@@ -98,10 +92,10 @@ class OutcomeLookup:
         return self._outcomes.accept(operation, outcome)
 
     def settle(self, operation: Operation, *, execution_over: bool) -> Operation:
-        """Settle an operation whose lease this process holds; return it as it is then.
+        """Finish an operation whose lease this process holds; return its new state.
 
-        `execution_over` says that no request of it can still be on its way: only then does
-        finding nothing settle it as failed. It stays unknown when Stripe cannot be read.
+        `execution_over` says that no request of it can still be in flight: only then is finding
+        nothing a failure. It stays unknown when Stripe cannot be read.
 
         Raises `AccountMismatchError` when an answer is not the master account's.
         """
@@ -112,7 +106,7 @@ class OutcomeLookup:
                 operation, f"Stripe could not be read: {failed.failure.kind}"
             )
         except StripeUnavailableError as away:
-            return self._still_unknown(operation, away.message)
+            return self._still_unknown(operation, away.problem)
         if outcome is None and not execution_over:
             return self._still_unknown(operation, "nothing is found of it yet")
         if outcome is None:
@@ -123,9 +117,9 @@ class OutcomeLookup:
         return self._outcomes.accept(operation, outcome)
 
     def earlier(self, operation: Operation) -> list[CleanJson]:
-        """Return what was made at Stripe for the same business key; the journal is out of reach.
+        """Return what was created at Stripe for the same business key, without the journal.
 
-        Raises `CallFailedError` when Stripe cannot say, and what verifying the key raises.
+        Raises `CallFailedError` when Stripe cannot be read, and what verifying the key raises.
         """
         return self._read(operation, list_earlier(operation))
 

@@ -1,4 +1,4 @@
-"""What happens when an answer does not belong to the master account: five steps, in order."""
+"""What happens when an answer names another account: five steps, in order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class MismatchHandler:
-    """Ledger row, freeze, alert, rollback, error: each is done whatever becomes of the others."""
+    """Ledger row, freeze, alert, rollback, error: each runs even if another fails."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class MismatchHandler:
         self._runtime = runtime
 
     def check(self, operation: Operation, call: StripeCall, reply: Reply, gateway: Gateway) -> None:
-        """Raise `AccountMismatchError`, after the five steps, for an answer that is not ours."""
+        """Raise `AccountMismatchError`, after the other steps, for an answer that is not ours."""
         verdict = verify(reply.body, reply.headers, operation.account)
         if not verdict.ok:
             raise self.handle(operation, call, reply, verdict, gateway)
@@ -55,10 +55,10 @@ class MismatchHandler:
         verdict: Verdict,
         gateway: Gateway,
     ) -> AccountMismatchError:
-        """Do the five steps for one answer; return the error to raise.
+        """Take the steps for one answer; return the error to raise.
 
-        Only a well-formed foreign account in the answer to a write has anything reversed, and of
-        that only what this operation created; a read, a refund or a mere suspicion never does.
+        Only a well-formed foreign account in the answer to a write causes a reversal, and only of
+        what this operation created; a read, a refund or a mere suspicion never does.
         """
         reverses = (
             verdict.foreign_account is not None
@@ -66,7 +66,7 @@ class MismatchHandler:
             and operation.action != "refund"
             and bool(reversible(operation.steps, operation.operation_id))
         )
-        what = f"{call.method} answered with {_described(verdict)}"
+        what = f"Stripe answered {call.method} with {_described(verdict)}"
         wrote = any(StripeCall(step.step, step.method).writes for step in operation.steps)
         kept = State.UNKNOWN if wrote else State.FAILED
         marked = replace(
@@ -81,24 +81,24 @@ class MismatchHandler:
         report = None
         try:
             marked = self._write_down(marked, reply, verdict) or marked
-        finally:  # Even an interrupt does not keep the other steps from being done.
+        finally:  # Even an interrupt does not prevent the other steps.
             try:
                 self.freeze(operation.bot_id, f"account mismatch: {what}")
             finally:
                 try:
-                    self._tell(marked, what, verdict)
+                    self._report(marked, what, verdict)
                 finally:
                     report = self._roll_back(marked, gateway) if reverses else None
         return _error(marked, what, report, read_only=not call.writes)
 
     def resume(self, operation: Operation, gateway: Gateway) -> RollbackReport | None:
-        """Go on with a reversal that a dead process left, or that was not complete."""
+        """Continue a reversal that a dead process left, or that was not complete."""
         if not any(freeze.pattern == operation.bot_id for freeze in self._records.freezes()):
             self.freeze(operation.bot_id, f"account mismatch: {operation.error_message}")
         return self._roll_back(operation, gateway)
 
     def key_refused(self, operation: Operation, error: KeyAccountMismatchError) -> None:
-        """Tell that a key of another account was refused: nothing moved, nobody is frozen."""
+        """Alert that a key of another account was refused: nothing moved, and no bot is frozen."""
         self._alert(
             "critical_discrepancy",
             "critical",
@@ -112,11 +112,11 @@ class MismatchHandler:
         )
 
     def taken_up(self, operation: Operation, stored: Operation) -> None:
-        """Tell of an outcome that came after another process had settled the operation.
+        """Alert of an outcome that arrived after another process had finished the operation.
 
-        The same object is what both saw, and so is one that the other has reversed. Another one,
-        or one that the other did not find, is an effect without a row: a person must look. What
-        the other has not settled either is found when it is.
+        The same object is no surprise, nor is one that the other process has reversed. Another
+        one, or one that it did not find, is an effect without a row: a person must check. An
+        operation that it has not finished either will find the object.
         """
         late = operation.result.body.get("id") if operation.result else None
         known = {stored.result.body.get("id")} if stored.result else set()
@@ -139,7 +139,7 @@ class MismatchHandler:
         )
 
     def records_lost(self, operation: Operation, row: LedgerRow | None, problem: Exception) -> None:
-        """Put an outcome that could be written nowhere into the log, whole, and alert."""
+        """Write an outcome that could not be stored into the log, whole, and alert."""
         record = {"operation": asdict(operation), "ledger": asdict(row) if row else None}
         log.critical(
             "the outcome of operation %s could not be written (%s): %s",
@@ -168,7 +168,7 @@ class MismatchHandler:
             return None
 
     def freeze(self, bot_id: str, reason: str) -> None:
-        """Freeze a bot for good; log it at CRITICAL where even that cannot be written."""
+        """Freeze a bot until a person lifts it; log at CRITICAL if that cannot be stored."""
         now_ms = self._runtime.now_ms()
         try:
             freeze = Freeze(
@@ -182,22 +182,19 @@ class MismatchHandler:
         except Exception:
             log.critical("bot %s could not be frozen", bot_id, exc_info=True)
 
-    def _tell(self, operation: Operation, what: str, verdict: Verdict) -> None:
-        try:
-            self._alert(
-                "critical_discrepancy",
-                "critical",
-                f"{operation.bot_id}: {what}; the bot is frozen",
-                {
-                    "bot_id": operation.bot_id,
-                    "operation_id": operation.operation_id,
-                    "foreign_account": verdict.foreign_account,
-                    "master_account": operation.account,
-                    "where": verdict.where,
-                },
-            )
-        except Exception:
-            log.critical("the alert about %s failed", operation.operation_id, exc_info=True)
+    def _report(self, operation: Operation, what: str, verdict: Verdict) -> None:
+        self._alert(
+            "critical_discrepancy",
+            "critical",
+            f"{operation.bot_id}: {what}; the bot is frozen",
+            {
+                "bot_id": operation.bot_id,
+                "operation_id": operation.operation_id,
+                "foreign_account": verdict.foreign_account,
+                "master_account": operation.account,
+                "where": verdict.where,
+            },
+        )
 
     def _roll_back(self, operation: Operation, gateway: Gateway) -> RollbackReport | None:
         report = None
@@ -233,7 +230,8 @@ def _error(
     else:
         done = "its reversal is not complete"
     return AccountMismatchError(
-        f"{what}; {done}. The bot is frozen: find out why before `unfreeze`",
+        f"{what}; {done}, and the bot is frozen",
+        "Find the cause before `unfreeze`.",
         money_moved=moved,
         operation_id=operation.operation_id,
         idempotency_key=operation.idempotency_key,

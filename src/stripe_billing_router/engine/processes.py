@@ -11,31 +11,31 @@ from ..core.holder import Holder
 
 
 def current_process() -> Holder:
-    """Return the holder that stands for this process."""
+    """Return the holder that represents this process."""
     return _process(os.getpid())
 
 
 @lru_cache(maxsize=1)
 def _process(pid: int) -> Holder:
-    # Nothing of this changes while a process lives, and each call of a bot asks; a fork has
+    # None of this changes while a process lives, and each call of a bot needs it; a fork has
     # another id.
     return Holder(_host_name(), pid, _started(pid) or "0")
 
 
 def is_alive(holder: Holder) -> bool:
-    """Say whether a holder on this host still runs; a reused process id does not count."""
+    """Return whether a holder on this host still runs; a reused process id does not count."""
     try:
         os.kill(holder.pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # it exists and belongs to somebody else
+        pass  # it exists and belongs to another user
     started = _started(holder.pid)
     return started is None or started == holder.started
 
 
 def _host_name() -> str:
-    # The boot id keeps two machines apart that were given the same name (containers, images).
+    # The boot id distinguishes machines with the same name (containers, images).
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
     except OSError:
@@ -44,7 +44,7 @@ def _host_name() -> str:
 
 
 def _started(pid: int) -> str | None:
-    """Return the kernel's start time of a process, where the system tells (Linux)."""
+    """Return the kernel's start time of a process, where the system reports it (Linux)."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""Finish what dead processes left, and settle what nobody heard the end of."""
+"""Finish operations that dead processes left or whose outcome is unknown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..core.deadline import within
 from ..core.operation import Operation, State
 from ..core.ports import Alert, Gateway, Runtime
 from ..domain.leases import is_held
-from ..domain.resend import may_send_again
+from ..domain.resend import may_resume
 from ..errors import BillingError, BotFrozenError
 from ..storage.errors import StaleOperationError
 from ..storage.records import Records
@@ -24,7 +24,7 @@ Progress = Callable[[int, int, Operation], None]
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What became of one operation."""
+    """The result for one operation."""
 
     operation_id: str
     bot_id: str
@@ -35,7 +35,7 @@ class Recovered:
 
 @dataclass(frozen=True, slots=True)
 class RecoveryReport:
-    """What a recovery came to. `drained` counts what the database took over from the files."""
+    """The result of a recovery. `drained` counts the records replayed from the spool."""
 
     operations: tuple[Recovered, ...]
     drained: int
@@ -43,15 +43,15 @@ class RecoveryReport:
 
     @property
     def unsettled(self) -> tuple[Recovered, ...]:
-        """The operations that are still not settled; the next recovery looks at them again."""
+        """The operations that are still unfinished; the next recovery tries them again."""
         return tuple(done for done in self.operations if done.after in _UNFINISHED)
 
 
 class Recovery:
     """Goes through unfinished operations, oldest first. Safe to run in many places at once.
 
-    Young ones are driven on with the keys and parameters they began with; older ones, and those of
-    frozen bots, are read, cleaned up and settled, and never sent again. What stays undecided stays
+    Recent ones are resumed with their original keys and parameters; older ones, and those of frozen
+    bots, are looked up, cleaned up and finished, and never resent. What stays undecided stays
     unknown and is alerted once.
     """
 
@@ -102,7 +102,7 @@ class Recovery:
             with within(self._give_up_after_s):
                 self._settle(operation)
         except BillingError as problem:
-            # Its outcome, or the reason why it has none yet; what moved, the state tells.
+            # Its outcome, or the reason why it has none yet; the state says what moved.
             detail = problem.message
         except StaleOperationError as problem:
             detail = str(problem)
@@ -118,9 +118,7 @@ class Recovery:
             self._lookup.refresh(operation)
         elif operation.state is State.ROLLING_BACK:
             self._mismatches.resume(operation, self._verified_gateway(operation.account))
-        elif self._age_ms(operation) > self._resume_within_ms or not may_send_again(
-            operation, self._runtime.now_ms()
-        ):
+        elif not may_resume(operation, self._runtime.now_ms(), self._resume_within_ms):
             self._engine.settle_by_reading(operation)
         else:
             try:
@@ -132,7 +130,7 @@ class Recovery:
         return self._runtime.now_ms() - operation.created_ms
 
     def _alert_once(self, operation: Operation) -> None:
-        """Tell a person once, and remember in the journal that they were told."""
+        """Alert once, and record in the journal that it was done."""
         if operation.error_code == "undecided":
             return
         try:

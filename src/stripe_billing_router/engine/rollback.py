@@ -1,4 +1,4 @@
-"""Undo at Stripe what one operation created: journalled, done once, hooks told."""
+"""Reverse at Stripe what one operation created: journalled, done once, then hooks are called."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..billing_logger import row_of
-from ..core.calls import CallFailedError, Failure, Reply, StripeCall
+from ..core.calls import CallFailedError, Failure, Reply, StripeCall, writes
 from ..core.operation import Operation, State, StepRecord
 from ..core.ports import Gateway, Runtime
 from ..domain.ledger_rows import refund_rows, reversal_row
@@ -16,14 +16,14 @@ from ..domain.objects.table import reverse, reversible
 from ..domain.objects.tagged import tags_of
 from ..domain.steps import failed, replied, with_step
 from ..storage.records import Records
-from .driver import Driver
+from .driver import Driver, Prepared
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class RollbackReport:
-    """What a rollback came to. `complete` is false while anything is pending or has failed."""
+    """The result of a rollback. `complete` is false while anything is pending or has failed."""
 
     operation_id: str
     bot_id: str
@@ -50,8 +50,8 @@ class RollbackManager:
     def auto_rollback(self, operation: Operation, gateway: Gateway) -> RollbackReport:
         """Reverse what `operation` created, with the key that created it.
 
-        Reads each object's present state first, so that running it again does nothing twice. The
-        operation becomes `rolled_back` when nothing is left open, else it stays `rolling_back`.
+        Reads each object's current state first, so that running it again does nothing twice. The
+        operation becomes `rolled_back` when all is reversed, else it stays `rolling_back`.
         """
         if operation.state is State.ROLLED_BACK:
             return RollbackReport(operation.operation_id, operation.bot_id, True, ())
@@ -105,15 +105,8 @@ class ReversalSteps:
         self._records = records
         self._runtime = runtime
 
-    def known(self, call: StripeCall) -> None:
-        """Know nothing from before: what is there now decides."""
-
-    def gateway(self) -> Gateway:
-        """Return the way to Stripe with the key that created what is reversed."""
-        return self._gateway
-
-    def record(self, call: StripeCall) -> StepRecord:
-        """Return the record of the step, in the journal before it is sent where it writes."""
+    def prepare(self, call: StripeCall) -> Prepared:
+        """Return the record of the step; one that writes is journalled before it is sent."""
         record = StepRecord(
             step=call.step,
             method=call.method,
@@ -122,15 +115,15 @@ class ReversalSteps:
             attempt=self.operation.attempt,
             first_sent_ms=self._runtime.now_ms(),
         )
-        if call.writes:
+        if writes(call.method):
             self.operation = self._records.save(with_step(self.operation, record))
-        return record
+        return Prepared(record, self._gateway)
 
     def replied(self, call: StripeCall, record: StepRecord, reply: Reply, gateway: Gateway) -> None:
-        """Keep the answer. Whose it is was found out before: that is why it is reversed."""
+        """Keep the answer. Its account is not verified: the mismatch is known."""
         self.operation = with_step(self.operation, replied(record, reply))
 
     def failed(self, call: StripeCall, record: StepRecord, failure: Failure) -> CallFailedError:
-        """Keep the failure, and let the flow know."""
+        """Keep the failure, and return it to the flow."""
         self.operation = with_step(self.operation, failed(record, failure))
         return CallFailedError(failure)

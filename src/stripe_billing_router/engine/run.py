@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..core.calls import CallFailedError, Failure, FailureKind, Reply, StripeCall
+from ..core.calls import CallFailedError, Failure, FailureKind, Reply, StripeCall, writes
 from ..core.operation import Operation, StepRecord
 from ..core.ports import Gateway, Runtime
 from ..domain.operations.table import flow_of
@@ -15,17 +15,16 @@ from ..domain.steps import (
     failed,
     has_unknown_send,
     recorded_outcome,
-    replied,
     without_removal,
 )
 from ..errors import BillingError
-from .driver import Answer
+from .driver import Answer, Prepared
 from .lease import Leases
 from .mismatch import MismatchHandler
 
 
 class NotSettledError(Exception):
-    """What a step did is not known; the operation is kept as unknown."""
+    """The outcome of a step is unknown; so is that of its operation."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.kind.value)
@@ -33,7 +32,7 @@ class NotSettledError(Exception):
 
 
 class SendingIsNoUseError(Exception):
-    """Stripe answers its own fault, and will again: only reading shows what it had done before."""
+    """Stripe answers with a fault of its own, and will again: only a look-up shows what it did."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.kind.value)
@@ -62,58 +61,59 @@ class Run:
         self._mismatches = mismatches
         self._verified_gateway = verified_gateway
         self._runtime = runtime
-        self._position = 0  # of the call in hand among the recorded steps
+        self._position = 0  # of the current call among the recorded steps
         self._resumed = bool(operation.steps)
-        self._is_committed = False
 
     def start(self) -> StripeCall:
-        """Return the first call; one that writes is recorded, to be committed with the intent."""
+        """Return the first call; if it writes, it is recorded for the intent's commit."""
         call = next(self.flow)
-        if call.writes:
-            self._intend(call)
+        if writes(call.method):
+            self._intend(call, self.operation.updated_ms)
         return call
 
-    def known(self, call: StripeCall) -> Answer | None:
-        """Return the recorded answer to the call in hand; record the call where there is none."""
-        self._is_committed = self._position < len(self.operation.steps)
+    def prepare(self, call: StripeCall) -> Answer | Prepared:
+        """Return the recorded answer to the current call, or its record, ready to send.
+
+        A step that writes is in the journal by then. Raises if there is no way to Stripe.
+        """
+        is_committed = self._position < len(self.operation.steps)
         record = self._intend(call)
         answer = recorded_outcome(record)
         if answer is not None:
             self._position += 1
-        elif call.writes and self._is_committed and self._resumed:
+            return answer
+        is_write = writes(call.method)
+        if is_write and is_committed and self._resumed:
             # A process that died may have sent it.
             self._note(replace(record, unknown_sends=max(1, record.unknown_sends)))
-        return answer
+        gateway = self._gateway()
+        if is_write and not is_committed:
+            self.operation = self._leases.take(self.operation)
+        return Prepared(self.operation.steps[self._position], gateway)
 
-    def gateway(self) -> Gateway:
-        """Return the way to Stripe; where there is none, what was begun stays unknown."""
+    def _gateway(self) -> Gateway:
+        """Return the way to Stripe; without one, an operation that sent a step stays unknown."""
         try:
             return self._verified_gateway(self.operation.account)
         except BillingError as refused:
             if not created_something(self.operation) and not has_unknown_send(self.operation):
                 self.operation = replace(self.operation, steps=())  # nothing of it was sent
                 raise
-            problem = Failure(FailureKind.OTHER, refused.message)
+            problem = Failure(FailureKind.OTHER, refused.problem)
         raise NotSettledError(problem)
 
-    def record(self, call: StripeCall) -> StepRecord:
-        """Return the record of the call in hand, durable before it is sent where it writes."""
-        if call.writes and not self._is_committed:
-            self.operation = self._leases.take(self.operation)
-        return self.operation.steps[self._position]
-
     def replied(self, call: StripeCall, record: StepRecord, reply: Reply, gateway: Gateway) -> None:
-        """Note an answer; raise where it is not the master account's."""
-        self._note(replied(record, reply))
+        """Note an answer; raise if it is not the master account's."""
+        self._note(replace(record, reply=reply.body))
         self._mismatches.check(self.operation, call, reply, gateway)
         self._position += 1
 
     def failed(self, call: StripeCall, record: StepRecord, failure: Failure) -> CallFailedError:
-        """Note a definite failure for the flow to deal with; raise where it is not definite."""
+        """Note a definite failure and return it to the flow; raise if it is not definite."""
         self._note(record)
         created = created_something(self.operation)
-        if not decides(failure, record, writes=call.writes, created=created):
-            if call.writes and (failure.replayed or failure.should_retry is False):
+        if not decides(failure, record, created=created):
+            if writes(call.method) and (failure.replayed or failure.should_retry is False):
                 raise SendingIsNoUseError(failure)
             raise NotSettledError(failure)
         self._note(failed(record, failure))
@@ -121,10 +121,10 @@ class Run:
         return CallFailedError(failure)
 
     def forget_removal(self) -> None:
-        """Drop the records of a removal that failed, so that it is tried again next time."""
+        """Drop the records of a failed removal, so that it is tried again next time."""
         self.operation = replace(self.operation, steps=without_removal(self.operation.steps))
 
-    def _intend(self, call: StripeCall) -> StepRecord:
+    def _intend(self, call: StripeCall, now_ms: int | None = None) -> StepRecord:
         steps = self.operation.steps
         if self._position < len(steps):
             recorded = steps[self._position]
@@ -136,7 +136,7 @@ class Run:
             target=call.target,
             params=call.params,
             attempt=self.operation.attempt,
-            first_sent_ms=self._runtime.now_ms(),
+            first_sent_ms=now_ms or self._runtime.now_ms(),
         )
         self.operation = replace(self.operation, steps=(*steps, record))
         return record

@@ -1,10 +1,18 @@
-"""Send one step with its own key until there is an answer or the time is up."""
+"""Send one step with its step key until there is an answer or the time is up."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from ..core.calls import CallFailedError, Failure, FailureKind, Reply, StripeCall, WriteEffect
+from ..core.calls import (
+    CallFailedError,
+    Failure,
+    FailureKind,
+    Reply,
+    StripeCall,
+    WriteEffect,
+    writes,
+)
 from ..core.deadline import remaining_s
 from ..core.ids import step_key
 from ..core.operation import Operation, StepRecord
@@ -14,7 +22,7 @@ from ..domain.resend import is_too_late
 
 
 class Sender:
-    """Bounded retries: waits grow, the total is bounded, and the step's key stays the same."""
+    """Retries a step: waits grow, the total is bounded, and the step key stays the same."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -22,16 +30,16 @@ class Sender:
     def send(
         self, operation: Operation, record: StepRecord, gateway: Gateway
     ) -> tuple[StepRecord, Reply | Failure]:
-        """Send a recorded step, with the very parameters of its record.
+        """Send a recorded step, with exactly the parameters of its record.
 
         Returns the record with the sends that ended unknown counted, and the last outcome.
         """
         call = StripeCall(record.step, record.method, record.params, record.target)
-        writes = call.writes
-        key = step_key_of(operation, record) if writes else None
+        is_write = writes(record.method)
+        key = step_key_of(operation, record) if is_write else None
         sends = 0
         while True:
-            if writes and is_too_late(operation, record, self._runtime.now_ms()):
+            if is_write and is_too_late(operation, record, self._runtime.now_ms()):
                 return record, Failure(FailureKind.OTHER, "this process was held up for too long")
             sends += 1
             try:
@@ -42,14 +50,14 @@ class Sender:
                 record = replace(record, unknown_sends=record.unknown_sends + 1)
             delay_s = retry_delay_s(failure, sends)
             left_s = remaining_s()
-            # Where nothing bounds the call, it is not repeated.
+            # A call without a time limit is not repeated.
             if not may_retry(failure) or left_s is None or delay_s > left_s:
                 return record, failure
             self._runtime.sleep(delay_s)
 
 
 def step_key_of(operation: Operation, record: StepRecord) -> str:
-    """Return the Idempotency-Key of a step: the same on every host and in every process."""
+    """Return the step key: the same on every host and in every process."""
     return step_key(
         operation.account,
         operation.bot_id,

@@ -1,4 +1,4 @@
-"""The way to Stripe of a host whose clock is held against Stripe's with every answer."""
+"""The way to Stripe with a clock check: each answer's date is compared with this host's clock."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ..core.ports import Alert, ClosableGateway, Runtime
 from ..domain.resend import ALARMING_SKEW_MS, MISLEADING_SKEW_MS
 from ..errors import ConfigurationError
 
-_SKEW: Final = "clock_skew"  # a condition that lasts, told once
+_SKEW: Final = "clock_skew"  # a lasting condition, alerted once
 
 
 class ClockCheckedGateway:
-    """Refuses to prove a key while this host's clock is too far off; what was paid stands.
+    """Refuses to verify a key while this host's clock is too far off; never hides a payment.
 
-    An answer to anything else is passed on whatever its date is. `distrust` then has the key proven
-    again, and so the clock, before the next operation.
+    Answers to all other calls are passed on, whatever their date. `distrust` then has the key, and
+    so the clock, verified again before the next operation.
     """
 
     def __init__(
@@ -32,11 +32,13 @@ class ClockCheckedGateway:
         self._runtime = runtime
         self._alert = alert
         self._distrust = distrust
+        # The gateway of the previous key may have sent the alert.
+        self._is_alarmed = True
 
     def send(self, call: StripeCall, *, idempotency_key: str | None) -> Reply:
         """Make one request; see `Gateway.send`.
 
-        Raises `ConfigurationError` where the key is proven by a host that cannot tell a key's age.
+        Raises `ConfigurationError` when a host that cannot know a key's age verifies the key.
         """
         reply = self._gateway.send(call, idempotency_key=idempotency_key)
         ahead_s = clock_ahead_s(reply, self._runtime.now_ms())
@@ -59,6 +61,7 @@ class ClockCheckedGateway:
 
     def _tell(self, ahead_s: float) -> None:
         if abs(ahead_s) > ALARMING_SKEW_MS / 1000:
+            self._is_alarmed = True
             self._alert(
                 "clock_skew",
                 "error",
@@ -67,15 +70,15 @@ class ClockCheckedGateway:
                 {"clock_ahead_s": round(ahead_s)},
                 once_key=_SKEW,
             )
-        else:
-            # Perhaps told by the way with the key before this one.
+        elif self._is_alarmed:
+            self._is_alarmed = False
             self._alert.over(_SKEW)
 
 
 def clock_ahead_s(reply: Reply, now_ms: int) -> float | None:
     """Return by how many seconds this host is ahead of Stripe (negative: behind it).
 
-    None where the answer has no date that says so: that is no reason to stop anybody.
+    None if the answer has no usable date: that is no reason to stop a bot.
     """
     try:
         date = parsedate_tz(reply.headers.get("date", ""))
@@ -85,6 +88,6 @@ def clock_ahead_s(reply: Reply, now_ms: int) -> float | None:
 
 
 def described(ahead_s: float) -> str:
-    """Say it in words, such as `this host's clock is 12 minutes behind Stripe's`."""
+    """Describe it, such as `this host's clock is 12 minutes behind Stripe's`."""
     side = "ahead of" if ahead_s > 0 else "behind"
     return f"this host's clock is {abs(ahead_s) / 60:.0f} minutes {side} Stripe's"

@@ -1,4 +1,4 @@
-"""The one seam where Stripe's exceptions end: whatever was raised becomes a plain `Failure`.
+"""The one place where Stripe's exceptions end: each becomes a plain `Failure`.
 
 The SDK's exceptions hold the whole response (client secrets included) and its frames the request's
 headers. Nothing made here refers to them.
@@ -27,8 +27,8 @@ _BY_STATUS: Final = {
     429: FailureKind.RATE_LIMITED,
 }
 
-# These say that nothing was done, and are believed only with Stripe's own error object in the
-# body: a proxy's or a firewall's page with the same status proves nothing.
+# These say that nothing was done, and count only with Stripe's own error object in the body: a
+# proxy's or a firewall's page with the same status proves nothing.
 _NEED_STRIPES_WORD: Final = frozenset(
     {
         FailureKind.INVALID,
@@ -46,14 +46,14 @@ _ID: Final = re.compile(r"[A-Za-z0-9_]{1,255}")
 _CODE: Final = re.compile(r"[A-Za-z0-9_.\-\[\]]{1,200}")
 
 _LONGEST_MESSAGE: Final = 500
-# Longer than this is no advice that a caller who waits could take.
+# No waiting caller could follow longer advice.
 _LONGEST_WAIT_S: Final = 60.0
 
 
 def failure_of(error: Exception) -> Failure:
     """Describe `error`, raised by the SDK or by the HTTP client below it, as plain data."""
     if not isinstance(error, stripe.StripeError):
-        # From inside the SDK or from somebody's HTTP client, perhaps after the request was sent.
+        # From inside the SDK or the caller's HTTP client, perhaps after the request was sent.
         return Failure(
             FailureKind.OTHER,
             f"The call ended in an unexpected {type(error).__name__}.",
@@ -79,8 +79,8 @@ def failure_of(error: Exception) -> Failure:
 
 
 def _no_answer(error: stripe.APIConnectionError) -> Failure:
-    # Only a transport that knows says so; a client that does not know the attribute has not said
-    # it. Its message is not repeated: `RequestsClient` quotes the key in one of them.
+    # Only a transport that is certain sets the attribute; other clients lack it. The message is not
+    # repeated: `RequestsClient` quotes the key in one of its messages.
     if getattr(error, "not_sent", None) is True:
         return Failure(FailureKind.NOT_SENT, "Stripe could not be reached; nothing was sent.")
     return Failure(
@@ -134,5 +134,5 @@ def _seconds(value: str | None) -> float | None:
         seconds = float(value or "")
     except ValueError:
         return None
-    # `Retry-After` may also be a date, and nothing keeps a broken proxy from sending `inf`.
+    # `Retry-After` may also be a date, and a broken proxy may send `inf`.
     return min(seconds, _LONGEST_WAIT_S) if math.isfinite(seconds) and seconds >= 0 else None

@@ -10,17 +10,18 @@ from typing import Any, Final, NoReturn
 import stripe
 
 from ..core.calls import CallFailedError, Failure, FailureKind, Reply, StripeCall
+from ..core.clean_json import clean
 from ..core.secret import Secret
 from ..redaction import redact
 from .errors import failure_of
 from .methods import METHODS, RESERVED_PARAMS, Method
 from .transport import PooledTransport
 
-# The version of Stripe's API that the flows are written for, sent with every request whatever
-# version the installed SDK would choose: an SDK update must not change what a charge means.
+# The version of Stripe's API that the flows are written for, sent with every request whatever the
+# installed SDK's default is: an SDK update must not change what a charge means.
 API_VERSION: Final = "2026-10-28.endive"
 
-# What the SDK is given for a key. The real one is put in below it, so that no object, exception,
+# What the SDK gets for a key. The real one is added below it, so that no object, exception,
 # frame or log record of the SDK ever holds it.
 _PLACEHOLDER_KEY: Final = "withheld"
 
@@ -39,7 +40,7 @@ class StripeGateway:
     """Send calls with one key; safe to share between threads, and after a fork.
 
     Args:
-        secret: the live key. It is held masked and shown to nobody but the HTTP client.
+        secret: the live key. It is kept masked and passed only to the HTTP client.
         api_base: Stripe's own address, or a loopback address.
         http_client: a `stripe.HTTPClient` to send with; by default a `PooledTransport`.
     """
@@ -55,7 +56,7 @@ class StripeGateway:
         call_timeout_s: float = 40.0,
     ) -> None:
         # Process-global in the SDK, with no setting per client: left on, the first request writes
-        # a file below ~/.config and each one reports on the one before.
+        # a file below ~/.config and each request reports on the previous one.
         stripe.enable_telemetry = False
         self._own_transport = None
         if http_client is None:
@@ -86,13 +87,12 @@ class StripeGateway:
         if method is None or refusal:
             # A fault of ours, found before anything was sent.
             raise CallFailedError(Failure(FailureKind.INVALID, refusal))
+        url = method.url(call.target) if call.target else method.path
         options = {"idempotency_key": idempotency_key} if method.verb == "post" else {}
         try:
             # The SDK's public way to send a request without building its objects around the
             # answer: those hold the key and can pay, and they are two thirds of a call's cost.
-            response = self._client.raw_request(
-                method.verb, method.url(call.target), **call.params, **options
-            )
+            response = self._client.raw_request(method.verb, url, **call.params, **options)
             return _reply(response, method, call.target)
         except CallFailedError as error:
             failure = error.failure
@@ -106,7 +106,7 @@ class StripeGateway:
         raise CallFailedError(failure)
 
     def account_id(self) -> str:
-        """Ask Stripe which account the key belongs to: the only proof there is.
+        """Ask Stripe which account the key belongs to: the only way to verify it.
 
         Raises:
             CallFailedError: there was no proper answer.
@@ -115,7 +115,7 @@ class StripeGateway:
         return str(self.send(call, idempotency_key=None).body["id"])
 
     def close(self) -> None:
-        """Close idle connections, unless the HTTP client was brought from outside."""
+        """Close idle connections, unless the caller provided the HTTP client."""
         if self._own_transport is not None:
             self._own_transport.close()
 
@@ -127,13 +127,13 @@ class StripeGateway:
 
 
 class _Seam(stripe.HTTPClient):
-    """Between the SDK and the HTTP client: the key goes in here, and secrets stay below.
+    """Between the SDK and the HTTP client: adds the key, and keeps secrets below the SDK.
 
     - The real key replaces the placeholder.
     - Only the headers that we use go up. `Stripe-Notice` does not: under `-W error` the SDK would
       turn it into an exception after the payment succeeded.
     - The answer's text goes up as `_Unprintable`, and an error's text masked as well, because the
-      SDK's own logging, which `STRIPE_LOG=debug` turns on, writes out the one and quotes the other.
+      SDK's own logging, which `STRIPE_LOG=debug` turns on, writes the one and quotes the other.
     """
 
     name = "stripe_billing_router"
@@ -192,7 +192,7 @@ class _Headers(dict[str, str]):
 
 
 class _Unprintable(str):
-    """A text that can be parsed but not written out."""
+    """A text that can be parsed but not printed."""
 
     __slots__ = ()
 
@@ -212,21 +212,22 @@ def _decoded(body: Any) -> str:
     try:
         return bytes(body).decode("utf-8")
     except UnicodeDecodeError:
-        # No JSON of Stripe's. An empty text is none either, and the SDK says so by its own rules.
+        # Not JSON from Stripe. Nor is an empty text, which the SDK rejects by its own rules.
         return ""
 
 
 def _refusal(call: StripeCall, method: Method | None, idempotency_key: str | None) -> str:
-    """Say why `call` must not be sent; empty if it may."""
+    """Return why `call` must not be sent; empty if it may."""
     if method is None:
         return f"The gateway has no method {call.method!r}."
     if method.verb == "post" and not idempotency_key:
         # The SDK would invent a key, and a retry would then pay again.
         return f"{call.method} needs an idempotency key."
-    if method.takes_target != bool(call.target):
-        return f"{call.method} {'needs' if method.takes_target else 'takes no'} id."
+    takes_target = "{}" in method.path
+    if takes_target != bool(call.target):
+        return f"{call.method} {'needs' if takes_target else 'takes no'} id."
     if call.target in {".", ".."}:
-        # It would be taken for a step in the path.
+        # It would count as a step in the path.
         return f"{call.method}: {call.target!r} is no id."
     reserved = RESERVED_PARAMS.intersection(call.params)
     if reserved:
@@ -248,7 +249,7 @@ def _reply(response: Any, method: Method, target: str | None) -> Reply:
                 request_id=headers.get("request-id"),
             )
         )
-    return Reply.of(body, dict(headers))
+    return Reply(clean(body), dict(headers), body)
 
 
 def _parsed(text: str) -> Any:
@@ -259,14 +260,14 @@ def _parsed(text: str) -> Any:
 
 
 def _wrong(body: Any, method: Method, target: str | None) -> str:
-    """Say how `body` is not what was asked for; empty if it is."""
+    """Return how `body` differs from what was asked for; empty if it does not."""
     if not isinstance(body, dict):
         return "is not a JSON object"
     if body.get("object") != method.object:
         return f"is not a {method.object}"
     identifier = body.get("id")
     if target is not None:
-        # An answer about another object would be one that belongs to another request.
+        # An answer about another object would belong to another request.
         return "" if identifier == target else "is about another object"
     if method.object in {"list", "search_result"}:
         return "" if isinstance(body.get("data"), list) else "has no data"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-# Names that `StripeClient.raw_request` takes for itself. As a parameter each would change who asks,
-# where, or under which key, instead of being sent; Stripe has no parameter of these names.
+# Names that `StripeClient.raw_request` takes for itself. As a parameter, each would change the
+# account, the address or the key instead of being sent; Stripe has no parameter of these names.
 RESERVED_PARAMS: Final = frozenset(
     {
         "api_key", "stripe_account", "stripe_context", "stripe_version", "idempotency_key",
@@ -27,17 +27,12 @@ class Method:
     verb: str
     path: str
     object: str
-    # The prefix of the answer's id, where Stripe's ids of that kind have always had one.
+    # The prefix of the answer's id, if Stripe's ids of that kind have always had one.
     id_prefix: str = ""
 
-    @property
-    def takes_target(self) -> bool:
-        """Whether the path has a place for an id."""
-        return "{}" in self.path
-
-    def url(self, target: str | None) -> str:
+    def url(self, target: str) -> str:
         """Return the path with `target` quoted in its place."""
-        return self.path.replace("{}", quote(target, safe="")) if target else self.path
+        return self.path.replace("{}", quote(target, safe=""))
 
 
 def _rows() -> dict[str, Method]:

@@ -1,13 +1,12 @@
 """The way to Stripe: pooled connections over urllib3, with nothing taken from the environment.
 
-No `.netrc` (it would replace the key by another identity), no proxy, no redirect (it would carry
-the key elsewhere), no `SSLKEYLOGFILE`, no retry of its own: whether a request may be sent again is
-the engine's decision. Certificates are checked against the bundle that the SDK ships.
+No `.netrc` (it would replace the key with another identity), no proxy, no redirect (it would carry
+the key elsewhere), no `SSLKEYLOGFILE`, no retry of its own: the engine decides whether a request
+may be resent. Certificates are checked against the bundle that the SDK ships.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import ssl
@@ -21,12 +20,13 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from ..core.deadline import bounded_s
+from ..core.forks import renew_after_fork
 
-# One answer of Stripe's is a few kilobytes, a page of a hundred invoices a few hundred.
+# One of Stripe's answers is a few kilobytes, a page of a hundred invoices a few hundred.
 _LARGEST_BODY: Final = 16 * 1024 * 1024
 _CHUNK: Final = 64 * 1024
 
-# Connections that are kept open per process; more may be open at once, and are closed after use.
+# Connections kept open per process; more may be open at once, and are closed after use.
 _KEPT_OPEN: Final = 32
 
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e]*")
@@ -45,15 +45,15 @@ def _socket_options() -> list[tuple[int, int, int]]:
 
 
 class _NotConnectedError(Exception):
-    """No connection came about, so not one byte of the request was sent.
+    """There was no connection, so not one byte of the request was sent.
 
-    It is deliberately no `OSError`: urllib3 lets it pass as it is, and the two kinds of failure,
-    before and after the first byte, cannot be confused on the way.
+    It is deliberately not an `OSError`: urllib3 passes it on unchanged, and failures before and
+    after the first byte cannot be confused.
     """
 
 
 class _MarksConnecting:
-    # Whatever `http.client.HTTPConnection.debuglevel` is: the well-known way to see what a program
+    # Overrides `http.client.HTTPConnection.debuglevel`: that well-known way to see what a program
     # sends would print the key.
     debuglevel = 0
 
@@ -89,13 +89,13 @@ class PooledTransport(stripe.HTTPClient):
 
     A failure is `stripe.APIConnectionError` with the attribute `not_sent`: true only if no byte of
     the request can have left, so that nothing can have happened at Stripe. Its message holds
-    neither headers nor the query. A forked child opens connections of its own.
+    neither headers nor the query. A forked child opens its own connections.
 
     Args:
-        connect_timeout_s: for the TCP connection, and again for the TLS handshake. Looking up the
-            host's name is bounded by the system's resolver only.
-        read_timeout_s: the longest silence while an answer is awaited.
-        call_timeout_s: the longest that an answer's body may take, however steadily it drips.
+        connect_timeout_s: for the TCP connection, and again for the TLS handshake. Only the
+            system's resolver bounds the look-up of the host's name.
+        read_timeout_s: the longest silence while waiting for an answer.
+        call_timeout_s: the longest that an answer's body may take, even if it keeps arriving.
     """
 
     name = "stripe_billing_router"
@@ -111,10 +111,14 @@ class PooledTransport(stripe.HTTPClient):
         self._connect_timeout_s = connect_timeout_s
         self._read_timeout_s = read_timeout_s
         self._call_timeout_s = call_timeout_s
-        # Pools by origin, and the process that they belong to: replaced whole, never cleared, so
-        # that no lock is needed that a fork could copy in its locked state.
+        # Pools by origin: replaced whole, never cleared, so that no lock is needed, which a fork
+        # could copy in its locked state.
         self._pools: dict[str, urllib3.HTTPConnectionPool] = {}
-        self._pid = os.getpid()
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Leave the parent its connections: two processes on one would mix their requests."""
+        self._pools = {}
 
     def request(
         self,
@@ -145,12 +149,16 @@ class PooledTransport(stripe.HTTPClient):
     def _exchange(
         self, method: str, url: str, headers: dict[str, str], body: Any
     ) -> tuple[bytes, int, Mapping[str, str]]:
-        if not all(_HEADER_VALUE.fullmatch(value) for value in headers.values()):
-            # http.client would refuse it too, in a sentence that quotes the value.
-            raise _NotConnectedError("a header holds a character that HTTP does not allow")
+        for value in headers.values():
+            if not _HEADER_VALUE.fullmatch(value):
+                # http.client would refuse it too, with a message that quotes the value.
+                raise _NotConnectedError("a header holds a character that HTTP does not allow")
         address = urlsplit(url)
         target = f"{address.path}?{address.query}" if address.query else address.path
-        deadline = time.monotonic() + bounded_s(self._call_timeout_s)
+        connect_s, read_s, call_s = bounded_s(
+            self._connect_timeout_s, self._read_timeout_s, self._call_timeout_s
+        )
+        deadline = time.monotonic() + call_s
         response = self._pool(f"{address.scheme}://{address.netloc}").urlopen(
             method.upper(),
             target,
@@ -160,14 +168,12 @@ class PooledTransport(stripe.HTTPClient):
             redirect=False,
             assert_same_host=False,
             preload_content=False,
-            timeout=urllib3.Timeout(
-                connect=bounded_s(self._connect_timeout_s), read=bounded_s(self._read_timeout_s)
-            ),
+            timeout=urllib3.Timeout(connect=connect_s, read=read_s),
         )
         try:
             content = self._read(response, deadline)
         except BaseException:
-            # What is left of this answer must not be taken for the beginning of the next one.
+            # The rest of this answer must not be read as the beginning of the next one.
             response.close()
             raise
         response.release_conn()
@@ -177,7 +183,7 @@ class PooledTransport(stripe.HTTPClient):
     def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
         chunks: list[bytes] = []
         size = 0
-        # urllib3 raises at the end of a body that is shorter than it was announced to be.
+        # urllib3 raises at the end of a body that is shorter than announced.
         while chunk := response.read1(_CHUNK):
             chunks.append(chunk)
             size += len(chunk)
@@ -188,13 +194,9 @@ class PooledTransport(stripe.HTTPClient):
         return b"".join(chunks)
 
     def _pool(self, origin: str) -> urllib3.HTTPConnectionPool:
-        if self._pid != os.getpid():
-            # The parent's connections stay the parent's: two processes writing to one of them
-            # would mix their requests.
-            self._pools, self._pid = {}, os.getpid()
         pool = self._pools.get(origin)
         if pool is None:
-            # Two threads may both make one; the first to be stored is used by both.
+            # Two threads may both create one; both use the one that is stored first.
             pool = self._pools.setdefault(origin, self._new_pool(origin))
         return pool
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from .findings import Finding, subject
-from .python import UnparsableError, can_matter, parse, scan_python
+from .python import UnparsableError, parse, scan_python
 from .shell import find_commands
 
 _SHELL_CELL: Final = re.compile(
@@ -108,9 +108,7 @@ def _scan_cell(cell: Cell, path: str, known_keys: Iterable[bytes]) -> Iterator[F
         for command in find_commands(_shell_part(line)):
             yield _command(path, cell.line(number), command.rule, where + command.message)
     try:
-        tree = parse(source)
-        can = can_matter(source.encode("utf-8", "replace"))
-        found = scan_python(tree, path, known_keys=known_keys) if can else []
+        found = scan_python(parse(source), path, known_keys=known_keys)
     except UnparsableError as error:
         message = f"{where}{error}"
         yield Finding(path, cell.line(error.line), 1, "unparsable", message, subject(cell.source))

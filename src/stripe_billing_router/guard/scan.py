@@ -15,7 +15,7 @@ from .keys import find_keys
 from .kinds import PROSE, Kind, kind_of
 from .marks import HINT, apply_marks, find_marks
 from .notebook import NotebookError, scan_notebook
-from .python import UnparsableError, can_matter, parse, scan_python
+from .python import UnparsableError, parse, scan_python
 from .shell import find_commands
 
 # Of a larger file only the keys are looked for; that code is so long is a finding.
@@ -96,9 +96,7 @@ def _by_kind(
 
 def _python(data: bytes, path: str, keys: set[bytes]) -> Iterator[Finding]:
     try:
-        tree = parse(data)
-        if can_matter(data):
-            yield from scan_python(tree, path, known_keys=keys)
+        yield from scan_python(parse(data), path, known_keys=keys)
     except UnparsableError as error:
         yield Finding(path, error.line, 1, "unparsable", str(error), subject(""))
 

@@ -73,6 +73,7 @@ class Keyring:
         pause_s: float = 1.0,
     ) -> None:
         self._sources = sources
+        self._can_change = sources.can_change
         self._open_gateway = open_gateway
         self._alert = alert
         self._refresh_s = refresh_s
@@ -138,15 +139,17 @@ class Keyring:
 
     def _usable(self) -> _Held:
         held = self._held
-        while held is None or self._refusal is not None or self._is_stale(held):
+        while (
+            held is None or self._refusal is not None or (self._can_change and self._is_stale(held))
+        ):
             self._flight.do("read", self._read)
             held = self._held
-        if self._sources.can_change:
+        if self._can_change:
             self._refresher.ensure_running()
         return held
 
     def _is_stale(self, held: _Held) -> bool:
-        if not self._sources.can_change:
+        if not self._can_change:
             return False
         return time.monotonic() - held.confirmed_s > self._stale_after_s
 
@@ -224,7 +227,7 @@ class Keyring:
 
     def _may_ask(self) -> bool:
         """Wait until the source may be asked again; false if that is later than anybody waits."""
-        if not self._sources.can_change:
+        if not self._can_change:
             return True
         wait_s = max(0.0, self._read_s + self._pause_s - time.monotonic())
         left_s = remaining_s()

@@ -127,7 +127,7 @@ def _in_time(reading: Callable[[], _Read]) -> _Read:
         thread.start()
     except RuntimeError:
         came_to.append(VaultUnreachableError("no thread can be started to ask it"))
-    patience_s = bounded_s(_READING_S)
+    (patience_s,) = bounded_s(_READING_S)
     if not came_to:
         thread.join(patience_s)
     if not came_to:

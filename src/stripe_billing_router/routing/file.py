@@ -1,4 +1,4 @@
-"""Read the routing file: YAML `domain -> region -> business_category -> bot_name -> route`.
+"""The routing file: YAML `domain -> region -> business_category -> bot_name -> route`.
 
 The file is read from the parser's events. Only they carry the line of every value and show
 duplicate keys, which a loader would drop in silence; and no value can become an object of any kind,
@@ -14,8 +14,16 @@ from typing import Any, Final, NoReturn
 import yaml
 
 from ..core.identifiers import check_name, refuse_stripe_keys, shown
-from ..errors import InvalidBotIdError, RouteKeyOverrideError, RoutingConfigError
+from ..errors import (
+    InvalidBotIdError,
+    LimitsConfigError,
+    RouteKeyOverrideError,
+    RoutingConfigError,
+)
 from .route import Route, build_route
+
+# As in `Settings.limits_config`: used if it exists.
+LIMITS_FILE: Final = Path("config/spend_limits.yaml")
 
 # libyaml's parser is about thirty times as fast; some platforms' wheels of PyYAML come without it.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -27,8 +35,9 @@ _FIELDS: Final = frozenset(Route.model_fields)
 _DEEPEST: Final = len(_LEVELS) + 2  # the route's fields, and its metadata
 _LARGEST_BYTES: Final = 256 * 1024 * 1024
 _MOST_PROBLEMS: Final = 20
+_NESTING: Final = "Nest it as domain -> region -> business_category -> bot_name -> route."
 
-# A mapping as it stands in the file: each name with its line, and a text or another mapping.
+# A mapping as it is in the file: each name with its line, and a text or another mapping.
 _Node = dict[str, tuple[int, "str | _Node"]]
 _Path = tuple[str, ...]
 
@@ -51,16 +60,20 @@ def load_routes(path: str | Path) -> dict[tuple[str, str, str, str], Route]:
                 at = fields[field][0] if field in fields else line
                 problems.append(f"line {at}: {'.'.join(key)}.{field} {text}")
         except RouteKeyOverrideError as error:
-            raise RouteKeyOverrideError(f"{_name(file)}, line {line}: {error.message}") from None
+            raise RouteKeyOverrideError(
+                f"{_name(file)}, line {line}: {error.problem}", error.remedy
+            ) from None
     if problems:
         more = len(problems) - _MOST_PROBLEMS
         problems[_MOST_PROBLEMS:] = [f"and {more} more"] if more > 0 else []
-        raise RoutingConfigError(f"{_name(file)}: {'; '.join(problems)}", problems=problems)
+        raise RoutingConfigError(
+            f"{_name(file)}: {'; '.join(problems)}", "Correct these lines.", problems=problems
+        )
     return routes
 
 
 def _name(file: Path) -> str:
-    return f"routing file {file}"
+    return f"Routing file {file}"
 
 
 def _read(file: Path) -> str:
@@ -69,18 +82,27 @@ def _read(file: Path) -> str:
             raw = handle.read(_LARGEST_BYTES + 1)
     except FileNotFoundError:
         raise RoutingConfigError(
-            f"{_name(file)} does not exist; create it, or name another by STRIPE_ROUTING_CONFIG"
+            f"{_name(file)} does not exist",
+            "Create it, or name another by STRIPE_ROUTING_CONFIG.",
         ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise RoutingConfigError(f"{_name(file)} cannot be read: {reason}") from None
+        raise RoutingConfigError(
+            f"{_name(file)} cannot be read: {reason}",
+            "Let this user read it, or name another by STRIPE_ROUTING_CONFIG.",
+        ) from None
     if len(raw) > _LARGEST_BYTES:
-        raise RoutingConfigError(f"{_name(file)} is larger than {_LARGEST_BYTES} bytes")
+        raise RoutingConfigError(
+            f"{_name(file)} is larger than {_LARGEST_BYTES} bytes",
+            "Remove routes that are not in use, or name another file by STRIPE_ROUTING_CONFIG.",
+        )
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise RoutingConfigError(f"{_name(file)}, line {line}: this is not UTF-8 text") from None
+        raise RoutingConfigError(
+            f"{_name(file)}, line {line}: not UTF-8 text", "Save the file as UTF-8."
+        ) from None
 
 
 class _Reader:
@@ -96,39 +118,37 @@ class _Reader:
     def document(self) -> _Node:
         self._next()  # the start of the stream
         if isinstance(self._next(), yaml.StreamEndEvent):
-            raise RoutingConfigError(f"{_name(self._file)} is empty; it must hold routes")
+            raise RoutingConfigError(f"{_name(self._file)} is empty", _NESTING)
         root = self._value((), self._next())
         self._next()  # the end of the document
         after = self._next()
         if not isinstance(after, yaml.StreamEndEvent):
-            self._refuse(after, (), "begins a second document; a routing file is one")
+            self._refuse(after, (), "begins a second document", "Put all routes into one document.")
         if isinstance(root, str):
-            raise RoutingConfigError(
-                f"{_name(self._file)} is no mapping; it holds domain -> region -> "
-                "business_category -> bot_name -> route"
-            )
+            raise RoutingConfigError(f"{_name(self._file)} is not a mapping", _NESTING)
         return root
 
     def _value(self, path: _Path, event: Any) -> str | _Node:
         self._refuse_decorated(event, path)
         if isinstance(event, yaml.MappingStartEvent):
             if len(path) >= _DEEPEST:
-                self._refuse(event, path, "is nested too deep")
+                self._refuse(event, path, "is nested too deep", _NESTING)
             return self._mapping(path)
         if isinstance(event, yaml.ScalarEvent):
             return self._text(event, path)
-        return self._refuse(event, path, "is a list, which has no place in a routing file")
+        return self._refuse(event, path, "is a list", _NESTING)
 
     def _mapping(self, path: _Path) -> _Node:
         node: _Node = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
             self._refuse_decorated(event, path)
             if not isinstance(event, yaml.ScalarEvent):
-                self._refuse(event, path, "has a name that is no text")
+                self._refuse(event, path, "has a name that is not a text", "Write a plain name.")
             name = self._text(event, path)
             line = _line(event)
             if name in node:
-                self._refuse(event, (*path, name), f"stands twice, first in line {node[name][0]}")
+                problem = f"is defined twice, first in line {node[name][0]}"
+                self._refuse(event, (*path, name), problem, "Remove one of the two.")
             value = self._next()
             if len(path) >= len(_LEVELS) or isinstance(value, yaml.ScalarEvent):
                 self._refuse_key(name, line, path)
@@ -143,7 +163,7 @@ class _Reader:
             refuse_stripe_keys({name: None}, ".".join(path) or "the file")
         except RouteKeyOverrideError as error:
             raise RouteKeyOverrideError(
-                f"{_name(self._file)}, line {line}: {error.message}"
+                f"{_name(self._file)}, line {line}: {error.problem}", error.remedy
             ) from None
 
     def _text(self, event: Any, path: _Path) -> str:
@@ -152,15 +172,15 @@ class _Reader:
         if event.implicit[0]:
             for tag, pattern in _NOT_TEXT.get(value[:1], ()):
                 if pattern.match(value):
-                    self._refuse(event, path, _not_text(tag.rpartition(":")[2], value))
+                    self._refuse(event, path, *_not_text(tag.rpartition(":")[2], value))
         return value
 
     def _refuse_decorated(self, event: Any, path: _Path) -> None:
         # `<<` and friends could write a thousand routes in a line, and a bomb just as well.
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
-            self._refuse(event, path, "uses an anchor or alias; write every route out")
+            self._refuse(event, path, "uses an anchor or alias", "Write every route out.")
         if event.tag is not None:
-            self._refuse(event, path, "has a YAML tag; leave it out")
+            self._refuse(event, path, "has a YAML tag", "Remove the tag.")
 
     def _next(self) -> Any:
         try:
@@ -169,42 +189,52 @@ class _Reader:
             self._malformed(error)
 
     def _malformed(self, error: yaml.YAMLError) -> NoReturn:
-        # Never `str(error)`: it quotes the lines around, and a key may stand there by mistake.
-        mark: Any = getattr(error, "problem_mark", None)
-        at = "" if mark is None else f", line {mark.line + 1}"
-        problem = getattr(error, "problem", None) or getattr(error, "reason", "unreadable")
-        raise RoutingConfigError(f"{_name(self._file)}{at}: not valid YAML: {problem}") from None
+        raise RoutingConfigError(
+            f"{_name(self._file)}{_not_yaml(error)}", "Correct this line."
+        ) from None
 
-    def _refuse(self, event: Any, path: _Path, problem: str) -> NoReturn:
+    def _refuse(self, event: Any, path: _Path, problem: str, remedy: str) -> NoReturn:
         what = ".".join(path) or "the file"
-        raise RoutingConfigError(f"{_name(self._file)}, line {_line(event)}: {what} {problem}")
+        raise RoutingConfigError(
+            f"{_name(self._file)}, line {_line(event)}: {what} {problem}", remedy
+        )
+
+
+def _not_yaml(error: yaml.YAMLError) -> str:
+    # Never `str(error)`: it quotes the lines around, and one may hold a key by mistake.
+    mark: Any = getattr(error, "problem_mark", None)
+    at = "" if mark is None else f", line {mark.line + 1}"
+    problem = getattr(error, "problem", None) or getattr(error, "reason", "unreadable")
+    return f"{at}: not valid YAML: {problem}"
 
 
 def _line(event: Any) -> int:
     return int(event.start_mark.line) + 1
 
 
-def _not_text(kind: str, value: str) -> str:
+def _not_text(kind: str, value: str) -> tuple[str, str]:
+    """Return what is wrong with a value that YAML does not read as a text, and the remedy."""
     if kind == "null":
-        return "is empty; give it a value, or take it out"
+        return "is empty", "Give it a value, or remove it."
     if kind == "merge":
-        return "uses a merge key; write every route out"
+        return "uses a merge key", "Write every route out."
     meant = {"bool": "a boolean", "int": "a number", "float": "a number", "timestamp": "a date"}
-    return f"has {shown(value)}, which YAML reads as {meant.get(kind, kind)}; put quotes around it"
+    problem = f"has {shown(value)}, which YAML reads as {meant.get(kind, kind)}"
+    return problem, "Put quotes around it."
 
 
 def _routes_of(
     tree: _Node, problems: list[str]
 ) -> Iterator[tuple[tuple[str, str, str, str], int, _Node]]:
-    """Walk down to the routes, and note each level that is empty, misnamed or no mapping."""
+    """Walk down to the routes, and note each level that is empty, misnamed or not a mapping."""
     waiting: list[tuple[_Path, int, str | _Node]] = [((), 1, tree)]
     while waiting:
         path, line, node = waiting.pop()
         what = ".".join(path)
         if isinstance(node, str):
-            problems.append(f"line {line}: {what} is a text where a mapping belongs")
+            problems.append(f"line {line}: {what} is a text, not a mapping")
         elif not node:
-            problems.append(f"line {line}: {what or 'the file'} is empty; give it a route")
+            problems.append(f"line {line}: {what or 'the file'} is empty")
         elif len(path) == len(_LEVELS):
             domain, region, category, bot = path
             yield (domain, region, category, bot), line, node
@@ -213,7 +243,7 @@ def _routes_of(
                 try:
                     check_name(_LEVELS[len(path)], name)
                 except InvalidBotIdError as error:
-                    problems.append(f"line {at}: {what or 'the file'}: {error.message}")
+                    problems.append(f"line {at}: {what or 'the file'}: {error.problem}")
                 waiting.append(((*path, name), at, inner))
 
 
@@ -222,3 +252,23 @@ def _plain(node: _Node) -> dict[str, Any]:
         name: inner if isinstance(inner, str) else _plain(inner)
         for name, (_, inner) in node.items()
     }
+
+
+def check_limits_file(file: Path) -> None:
+    """Parse the limits file without building anything from it; its rules are not read yet.
+
+    Raises LimitsConfigError if it cannot be read or is not YAML; names the line, quotes nothing.
+    """
+    problem = ""
+    try:
+        with file.open("rb") as handle:
+            for _ in yaml.parse(handle, Loader=_LOADER):
+                pass
+    except OSError as error:
+        problem = f" cannot be read: {error.strerror}"
+    except yaml.YAMLError as error:
+        problem = _not_yaml(error)
+    if problem:
+        raise LimitsConfigError(
+            f"Limits file {file}{problem}", "Correct it, or name another by STRIPE_LIMITS_CONFIG."
+        )

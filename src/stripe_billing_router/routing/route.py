@@ -40,7 +40,7 @@ _MOST_PROBLEMS: Final = 20
 
 
 class Metadata(Mapping[str, str]):
-    """Metadata that nobody can change: a mapping that hashes, copies and pickles."""
+    """Immutable metadata: a mapping that hashes, copies and pickles."""
 
     __slots__ = ("_pairs",)
 
@@ -76,14 +76,17 @@ def _name_of(what: str) -> Callable[[str], str]:
 
 def _text(value: str) -> str:
     if not value.strip() or len(value) > _LONGEST_TEXT or "\0" in value:
-        raise InputError(f"{shown(value)} is not a text of 1 to {_LONGEST_TEXT} characters")
+        raise InputError(
+            f"{shown(value)} is not a text of 1 to {_LONGEST_TEXT} characters",
+            "Shorten it, or leave an empty one out.",
+        )
     return value
 
 
 def _email(value: str) -> str:
     local, at, host = value.rpartition("@")
     if not (local and at and host) or len(value) > _LONGEST_EMAIL or not _is_one_word(value):
-        raise InputError(f"{shown(value)} is not an e-mail address")
+        raise InputError(f"{shown(value)} is not an e-mail address", "Write it like a@example.com.")
     return value
 
 
@@ -283,7 +286,7 @@ def _text_keys(fields: object, where: str) -> dict[str, Any]:
         raise _config_error(where, [("", f"is not a mapping of fields but {shown(fields)}")])
     strange = [shown(name) for name in fields if not isinstance(name, str)]
     if strange:
-        raise _config_error(where, [("", f"has field names that are no text: {strange[0]}")])
+        raise _config_error(where, [("", f"has a field name that is not a text: {strange[0]}")])
     return cast("dict[str, Any]", dict(fields))
 
 
@@ -300,7 +303,7 @@ def _problems(error: ValidationError, model: type[BaseModel]) -> list[tuple[str,
 def _in_words(found: Mapping[str, Any], model: type[BaseModel]) -> str:
     cause = found.get("ctx", {}).get("error")
     if isinstance(cause, BillingError):
-        return f"is wrong: {cause.message}"
+        return f"is wrong: {cause.problem}"
     return {
         "extra_forbidden": f"is unknown; the fields are {', '.join(model.model_fields)}",
         "missing": "is missing",
@@ -313,4 +316,4 @@ def _config_error(where: str, problems: list[tuple[str, str]]) -> RoutingConfigE
     lines = [f"{where}.{field} {text}" if field else f"{where} {text}" for field, text in problems]
     if len(lines) > _MOST_PROBLEMS:
         lines[_MOST_PROBLEMS:] = [f"and {len(lines) - _MOST_PROBLEMS} more"]
-    return RoutingConfigError("; ".join(lines), problems=problems)
+    return RoutingConfigError("; ".join(lines), "Correct these fields.", problems=problems)

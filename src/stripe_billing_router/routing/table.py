@@ -44,6 +44,11 @@ _NAME_CHARACTERS: Final = string.ascii_letters + string.digits + "_.-"
 _MOST_COMPARED: Final = 500
 _MOST_NAMED: Final = 5
 
+_ADD_ROUTE: Final = (
+    "Correct the bot id, add the route to the routing file, or call register_route at start-up."
+)
+_REGISTER: Final = "Correct it, register it with register_override, or leave it out."
+
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
@@ -66,9 +71,9 @@ class Resolution:
         """Return the currency, or raise InvalidCurrencyError where the route must name one."""
         if self.currency is None:
             raise InvalidCurrencyError(
-                f"the route of {self.bot.canonical} in the region {self.region} names no currency, "
-                f"and {DEFAULT_CURRENCY} is assumed in the region {DEFAULT_REGION} only; add "
-                "`currency` to the route, or pass currency=…"
+                f"The route of {self.bot.canonical} in the region {self.region} names no currency, "
+                f"and {DEFAULT_CURRENCY} is the default in the region {DEFAULT_REGION} only",
+                "Add `currency` to the route, or pass currency=….",
             )
         return self.currency
 
@@ -149,9 +154,9 @@ class RoutingTable:
             regions = _regions(self._state, bot)
             if built.region not in regions and built.region != DEFAULT_REGION:
                 raise UnknownRouteError(
-                    f"{bot.canonical} has no route in the region {shown(built.region)}, so it "
-                    f"cannot be overridden there; register the route first (it has: "
-                    f"{_listed(regions)})"
+                    f"{bot.canonical} has no route in the region {shown(built.region)} that an "
+                    f"override could change (it has: {_listed(regions)})",
+                    "Register the route first.",
                 )
             key = (bot.domain, built.region, bot.category, bot.name)
             rules = self._rules.get(key, {})
@@ -201,16 +206,15 @@ class RoutingTable:
             known |= rules
         values = [other for name, other in known if name == key]
         problem = (
-            f"no override of {bot.canonical} in the region {region} has "
+            f"No override of {bot.canonical} in the region {region} has "
             f"{shown(key)} = {shown(value)}"
         )
         if values:
-            raise UnknownOverrideError(f"{problem}; known values: {_hint(value, values)}")
+            raise UnknownOverrideError(
+                f"{problem} (known values: {_hint(value, values)})", _REGISTER
+            )
         keys = dict.fromkeys(name for name, _ in known)
-        raise UnknownOverrideError(
-            f"{problem}; known keys: {_hint(key, keys)}. Register it with register_override, or "
-            "leave it out"
-        )
+        raise UnknownOverrideError(f"{problem} (known keys: {_hint(key, keys)})", _REGISTER)
 
     def _snapshot(self) -> dict[RouteKey, Route]:
         return self._state.routes
@@ -245,13 +249,15 @@ def _checked(overrides: object) -> dict[str, str]:
     """Return a copy of a call's overrides if they are text to text, without keys of Stripe's."""
     if not isinstance(overrides, Mapping):
         raise UnknownOverrideError(
-            f"overrides are a mapping such as {{'region': 'eu'}}, not {shown(overrides)}"
+            f"Overrides must be a mapping, not {shown(overrides)}",
+            "Pass a mapping such as {'region': 'eu'}.",
         )
     refuse_stripe_keys(overrides, "overrides")
     for key, value in overrides.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise UnknownOverrideError(
-                f"the override {shown(key)} has {shown(value)} as its value; both are text"
+                f"The override {shown(key)} has {shown(value)} as its value",
+                "Pass texts as key and value.",
             )
     return dict(overrides)
 
@@ -265,9 +271,9 @@ def _merged(rules: tuple[OverrideRule, ...]) -> dict[str, Any]:
             if name in merged and merged[name] != value:
                 other = set_by[name]
                 raise RoutingError(
-                    f"the overrides {other.key}={other.value} and {rule.key}={rule.value} want "
-                    f"different values for {name}; pass one of them, or register one override "
-                    "for the combination"
+                    f"The overrides {other.key}={other.value} and {rule.key}={rule.value} set "
+                    f"different values for {name}",
+                    "Pass one of them, or register one override for the combination.",
                 )
             merged[name] = value
             set_by[name] = rule
@@ -279,21 +285,23 @@ def _regions(state: _State, bot: BotId) -> Mapping[str, None]:
     categories = state.names.get(bot.domain)
     if categories is None:
         raise UnsupportedDomainError(
-            f"the domain {shown(bot.domain)} of {bot.canonical} has no routes; "
-            f"known domains: {_hint(bot.domain, state.names)}"
+            f"The domain {shown(bot.domain)} of {bot.canonical} has no routes "
+            f"(known domains: {_hint(bot.domain, state.names)})",
+            _ADD_ROUTE,
         )
     bots = categories.get(bot.category)
     if bots is None:
         raise UnsupportedCategoryError(
-            f"the domain {bot.domain} has no business category {shown(bot.category)}; "
-            f"known categories: {_hint(bot.category, categories)}"
+            f"The domain {bot.domain} has no business category {shown(bot.category)} "
+            f"(known categories: {_hint(bot.category, categories)})",
+            _ADD_ROUTE,
         )
     regions = bots.get(bot.name)
     if regions is None:
         raise UnknownRouteError(
-            f"the business category {bot.category} has no route for the bot {shown(bot.name)}; "
-            f"known bots: {_hint(bot.name, bots)}. Add it to the routing file, or call "
-            "register_route at start-up"
+            f"The business category {bot.category} has no route for the bot {shown(bot.name)} "
+            f"(known bots: {_hint(bot.name, bots)})",
+            _ADD_ROUTE,
         )
     return regions
 
@@ -303,12 +311,14 @@ def _no_route(state: _State, bot: BotId, region: str | None) -> RoutingError:
     regions = _regions(state, bot)
     if region is None:
         return UnknownRouteError(
-            f"{bot.canonical} has no route in the region {DEFAULT_REGION}; name one of its "
-            f"regions, as in overrides={{'region': {next(iter(list(regions)))!r}}} "
-            f"(it has: {_listed(regions)})"
+            f"{bot.canonical} has no route in the region {DEFAULT_REGION} "
+            f"(it has: {_listed(regions)})",
+            "Name one of its regions, as in overrides="
+            f"{{'region': {next(iter(list(regions)))!r}}}.",
         )
     return UnknownOverrideError(
-        f"{bot.canonical} has no route in the region {shown(region)}; it has: {_listed(regions)}"
+        f"{bot.canonical} has no route in the region {shown(region)} (it has: {_listed(regions)})",
+        "Name one of its regions, or add a route for this one.",
     )
 
 

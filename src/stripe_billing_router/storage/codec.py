@@ -1,8 +1,8 @@
-"""Operations, freezes and ledger rows as JSON, for the journal's columns and the spill's lines.
+"""Operations, freezes and ledger rows as JSON, for the journal's columns and the spool's lines.
 
-The one place that knows the stored form. Reading ignores fields that it does not know, so that a
-host with the older package can read what a newer one wrote. What Stripe answered is stored less
-secrets; parameters are stored exactly, because they are sent again.
+The only place that knows the stored form. Reading ignores unknown fields, so that a host with an
+older package can read what a newer one wrote. Stripe's answers are stored without secrets;
+parameters are stored exactly, because they are resent.
 """
 
 from __future__ import annotations
@@ -11,34 +11,48 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Final
 
-from ..core.clean_json import CleanText, as_stored, clean, to_json
+from ..core.clean_json import CleanJson, CleanText, as_stored, clean, to_json
 from ..core.operation import Freeze, Instruction, LedgerRow, Operation, Result, State, StepRecord
-from ..domain.steps import brief
 from ..errors import ConfigurationError
 from ..redaction import strip_secrets
 
-# The version of a stored line. It rises when an older package must not read what a newer wrote.
+# The version of a stored line. It rises when an older package must not read a newer line.
 FORMAT: Final = 1
 
-_PLAN: Final = tuple(field.name for field in fields(Instruction))
-_STEP: Final = tuple(field.name for field in fields(StepRecord))
-_RESULT: Final = tuple(field.name for field in fields(Result))
-_FREEZE: Final = tuple(field.name for field in fields(Freeze))
-LEDGER_COLUMNS: Final = tuple(field.name for field in fields(LedgerRow))
-_SCALARS: Final = tuple(
-    field.name
-    for field in fields(Operation)
-    if field.name not in {"instruction", "steps", "result", "state"}
-)
+
+class _Fields:
+    """The fields of one kind of record, read together."""
+
+    def __init__(self, kind: type, *left_out: str) -> None:
+        self.names = tuple(one.name for one in fields(kind) if one.name not in left_out)
+        self._read = attrgetter(*self.names)
+
+    def of(self, record: object) -> dict[str, Any]:
+        """Return the fields of a record by name."""
+        return dict(zip(self.names, self._read(record), strict=True))
+
+    def known(self, values: Mapping[Any, Any]) -> dict[str, Any]:
+        """Return those of a stored record, without fields that only a newer package knows."""
+        return {name: values[name] for name in self.names if name in values}
+
+
+_PLAN: Final = _Fields(Instruction)
+_STEP: Final = _Fields(StepRecord)
+_RESULT: Final = _Fields(Result)
+_FREEZE: Final = _Fields(Freeze)
+_ROW: Final = _Fields(LedgerRow)
+_SCALARS: Final = _Fields(Operation, "instruction", "steps", "result", "state")
+LEDGER_COLUMNS: Final = _ROW.names
 
 
 def operation_columns(operation: Operation) -> dict[str, Any]:
     """Return the journal's columns of `operation`."""
-    columns = {name: getattr(operation, name) for name in _SCALARS}
+    columns = _SCALARS.of(operation)
     columns["state"] = str(operation.state)
-    columns["plan"] = to_json(_values(operation.instruction, _PLAN))
+    columns["plan"] = to_json(_PLAN.of(operation.instruction))
     columns["steps"] = to_json([_step_values(step) for step in operation.steps])
     columns["result"] = to_json(_result_values(operation.result)) if operation.result else None
     return columns
@@ -46,7 +60,7 @@ def operation_columns(operation: Operation) -> dict[str, Any]:
 
 def operation_from_columns(columns: Mapping[Any, Any]) -> Operation:
     """Return the operation of one row of the journal."""
-    decoded = {name: columns[name] for name in _SCALARS}
+    decoded = {name: columns[name] for name in _SCALARS.names}
     decoded["state"] = columns["state"]
     decoded["plan"] = json.loads(columns["plan"])
     decoded["steps"] = json.loads(columns["steps"])
@@ -55,10 +69,10 @@ def operation_from_columns(columns: Mapping[Any, Any]) -> Operation:
 
 
 def operation_values(operation: Operation, *, whole: bool = False) -> dict[str, Any]:
-    """Return `operation` as one JSON object; `whole` with what the ledger holds for it."""
-    values = _values(operation, _SCALARS)
+    """Return `operation` as one JSON object; if `whole`, with the object in its ledger row."""
+    values = _SCALARS.of(operation)
     values["state"] = str(operation.state)
-    values["plan"] = _values(operation.instruction, _PLAN)
+    values["plan"] = _PLAN.of(operation.instruction)
     values["steps"] = [_step_values(step) for step in operation.steps]
     result = operation.result
     values["result"] = _result_values(result, whole=whole) if result else None
@@ -69,7 +83,7 @@ def operation_from_values(values: Mapping[str, Any]) -> Operation:
     """Return the operation of a JSON object.
 
     Raises:
-        ConfigurationError: a newer version of this package wrote a state that this one lacks.
+        ConfigurationError: a newer version of this package wrote a state unknown to this one.
     """
     try:
         state = State(values["state"])
@@ -81,15 +95,15 @@ def operation_from_values(values: Mapping[str, Any]) -> Operation:
     result = values.get("result")
     return Operation(
         state=state,
-        instruction=Instruction(**_known(values["plan"], _PLAN)),
+        instruction=Instruction(**_PLAN.known(values["plan"])),
         steps=tuple(map(_step, values.get("steps") or ())),
-        result=Result(**_known(result, _RESULT)) if result else None,
-        **_known(values, _SCALARS),
+        result=Result(**_RESULT.known(result)) if result else None,
+        **_SCALARS.known(values),
     )
 
 
 def with_body(operation: Operation, raw_event_json: str) -> Operation:
-    """Return an operation with the object that a row of the ledger holds for it."""
+    """Return an operation with the object from its ledger row."""
     body = object_or_none(raw_event_json)
     if operation.result is None or body is None:
         return operation
@@ -97,27 +111,27 @@ def with_body(operation: Operation, raw_event_json: str) -> Operation:
 
 
 def _step(values: Mapping[str, Any]) -> StepRecord:
-    known = _known(values, _STEP)
+    known = _STEP.known(values)
     if known.get("reply") is not None:
         known["reply"] = as_stored(known["reply"])
     return StepRecord(**known)
 
 
 def freeze_values(freeze: Freeze) -> dict[str, Any]:
-    """Return `freeze` as columns, which are its JSON object as well."""
-    return _values(freeze, _FREEZE)
+    """Return `freeze` as columns, which are also its JSON object."""
+    return _FREEZE.of(freeze)
 
 
 def freeze_from_values(values: Mapping[Any, Any]) -> Freeze:
     """Return the freeze of a row or of a JSON object."""
-    return Freeze(**_known(values, _FREEZE))
+    return Freeze(**_FREEZE.known(values))
 
 
 def row_columns(row: LedgerRow) -> dict[str, Any]:
     """Return the ten columns of `row`, safe to store: no secret, valid JSON, finite amount."""
-    columns = _values(row, LEDGER_COLUMNS)
+    columns = _ROW.of(row)
     if isinstance(row.raw_event_json, CleanText):
-        return columns  # made by `log_event`, which has looked through all of them
+        return columns  # made by `log_event`, which has cleaned them all
     for name in ("action_type", "currency", "user_email", "bot_id", "destination_account"):
         if columns[name] is not None:
             columns[name] = strip_secrets(columns[name])
@@ -135,16 +149,16 @@ def row_values(row: LedgerRow) -> dict[str, Any]:
 
 def row_from_values(values: Mapping[Any, Any]) -> LedgerRow:
     """Return the ledger row of a row or of a JSON object."""
-    known = _known(values, LEDGER_COLUMNS)
+    known = _ROW.known(values)
     if known["amount"] is not None:
         known["amount"] = Decimal(known["amount"])
     return LedgerRow(**known)
 
 
 def safe_raw_json(text: str) -> str:
-    """Return the Stripe object in `text` as JSON that every database takes, less secrets.
+    """Return the Stripe object in `text` as JSON that every database accepts, without secrets.
 
-    Text that is not a JSON object is kept as a string in one: a row is not lost for its form.
+    Text that is not a JSON object is kept as a string in one, so that no row is lost.
     """
     value = object_or_none(text)
     if value is None:
@@ -154,7 +168,7 @@ def safe_raw_json(text: str) -> str:
 
 
 def object_or_none(text: str) -> dict[str, Any] | None:
-    """Return the JSON object in `text`, or None if there is none that every database takes."""
+    """Return the JSON object in `text`, or None if there is none that every database accepts."""
     try:
         value = json.loads(text, parse_constant=_reject_constant)
     except ValueError:
@@ -168,28 +182,23 @@ def object_id(raw_event_json: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _values(record: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in names}
-
-
-def _known(values: Mapping[Any, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: values[name] for name in names if name in values}
-
-
 def _step_values(step: StepRecord) -> dict[str, Any]:
-    values = _values(step, _STEP)
+    values = _STEP.of(step)
     for name in ("reply", "failure"):
-        if values[name] is not None:
-            values[name] = clean(values[name])
+        value = values[name]
+        if value is not None and not isinstance(value, CleanJson):
+            values[name] = clean(value)
     return values
 
 
 def _result_values(result: Result, *, whole: bool = False) -> dict[str, Any]:
-    values = _values(result, _RESULT)
-    in_ledger = result.ledger_id is not None and not whole
-    values["body"] = brief(result.body) if in_ledger else clean(result.body)
+    values = _RESULT.of(result)
+    if result.ledger_id is not None and not whole:
+        values["body"] = {name: result.body.get(name) for name in ("id", "object", "status")}
+    else:
+        values["body"] = clean(result.body)
     return values
 
 
 def _reject_constant(name: str) -> Any:
-    raise ValueError(name)  # JSON has no NaN and no Infinity, and PostgreSQL takes none.
+    raise ValueError(name)  # JSON has no NaN and no Infinity, and PostgreSQL accepts neither.

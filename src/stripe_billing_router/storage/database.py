@@ -1,8 +1,8 @@
 """The database behind journal and ledger: connections, transactions, and what its errors mean.
 
 SQLite (one host, local disk) or PostgreSQL (many hosts), through SQLAlchemy Core. A unit of work
-is a function of a connection that `run` calls in one transaction. It may be called again, also
-after a commit whose reply was lost, so it must recognise its own writes.
+is a function of a connection that `run` calls in one transaction. It may be called again, even
+after a commit whose reply was lost, so it must recognize its own writes.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any, Final, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 
+from ..core.forks import renew_after_fork
 from ..core.secret import Secret
 from ..errors import ConfigurationError
 from . import schema
@@ -31,29 +32,29 @@ T = TypeVar("T")
 Connection = sa.Connection
 
 # How long a statement waits for another's lock. A call gives up within 20 s in all, and commits
-# twice; whoever holds the lock for this long is stuck, not busy.
+# twice; a process that holds the lock for this long is stuck, not busy.
 LOCK_WAIT_S: Final = 8.0
 CONNECT_TIMEOUT_S: Final = 5
-# Deadlocks and serialization failures end within a few tries: each try lets one of them through.
+# Deadlocks and serialization failures end within a few tries: each try lets one through.
 MAX_TRIES: Final = 8
 FIRST_PAUSE_S: Final = 0.005
 
-# SQLSTATE: the same work done again may succeed at once.
+# SQLSTATE: a retry may succeed at once.
 _TRY_AGAIN: Final = frozenset({"40001", "40P01"})
-# SQLSTATE: reported as a programming error, but it is the server that is not as it should be:
-# missing privilege, table or schema.
+# SQLSTATE: reported as a programming error, but the fault is in the server: a missing privilege,
+# table or schema.
 _OPERATIONAL: Final = frozenset({"42501", "42P01", "3F000"})
 
 # Connections made before a fork belong to the parent. The child must neither use nor close them
-# (closing tells the server goodbye, and lets SQLite drop locks), so it keeps them unused.
+# (closing ends the server's session, and makes SQLite drop locks), so it keeps them unused.
 _of_the_parent: list[Any] = []
 
 
 class Database:
     """One database. Nothing is opened before the first `run`; safe for threads and after a fork.
 
-    `seen_file` remembers that a SQLite database was made. A missing one is made anew only where
-    it was never seen: an empty journal would forget every business key.
+    `seen_file` records that a SQLite database was created. A missing one is created only where it
+    was never seen: an empty journal would forget every business key.
     """
 
     def __init__(
@@ -66,10 +67,18 @@ class Database:
         self.dialect_name = "sqlite" if self.is_sqlite else "postgresql"
         self._file = Path(str(self._url.database)) if self.is_sqlite else None
         self._schema_is_current = False
+        self._is_copied = False
         self._start()
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Leave the connections to the parent; the next use opens new ones."""
+        _of_the_parent.append((self._engine, self._finalizer))
+        self._finalizer.detach()
+        self._is_copied = True
 
     def __repr__(self) -> str:
-        # Tracebacks with locals also show one whose address was refused.
+        # Tracebacks with locals may show one whose address was refused.
         return f"<Database {self.description if hasattr(self, '_file') else '…'}>"
 
     @property
@@ -88,8 +97,8 @@ class Database:
         """Call `work` in one transaction and commit it.
 
         Raises:
-            DatabaseAwayError: the database cannot do it now.
-            DatabaseRefusedError: it does not take the statement or its values.
+            DatabaseUnavailableError: the database cannot do it now.
+            DatabaseRefusedError: it does not accept the statement or its values.
             ConfigurationError: its schema is newer than this package.
         """
         for tries in range(1, MAX_TRIES + 1):
@@ -105,7 +114,7 @@ class Database:
                     continue
                 failure = self._given_up(error)
             except (UnicodeError, OverflowError) as error:
-                # SQLite's driver says so of text and numbers that it cannot bind.
+                # SQLite's driver raises these for text and numbers that it cannot bind.
                 failure = DatabaseRefusedError(f"{self.description}: {type(error).__name__}")
             except (exc.TimeoutError, OSError) as error:
                 failure = DatabaseUnavailableError(f"{self.description}: {error}")
@@ -113,7 +122,7 @@ class Database:
                 # It passes, but without the driver's frames: their variables hold the password.
                 error.__context__ = error.__cause__ = None
                 raise error.with_traceback(None) from None
-            # Outside the `except`: nothing is chained to it that holds the password or the row.
+            # Outside the `except`: nothing that holds the password or the row is chained to it.
             raise failure
         raise AssertionError("unreachable")
 
@@ -137,19 +146,19 @@ class Database:
 
     def close(self) -> None:
         """Close the connections; the next use opens new ones."""
-        if self._pid == os.getpid():
+        if not self._is_copied:
             self._engine.dispose()
 
     # --- inside -----------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        self._pid = os.getpid()
+        self._is_copied = False
         self._writing = threading.Lock()
         self._schema_is_current = False
         self._file_id: tuple[int, int] | None = None
         self._engine = self._new_engine()
         self._reader = self._engine.execution_options(sbr_reads_only=True)
-        self._finalizer = weakref.finalize(self, _dispose, self._engine, self._pid)
+        self._finalizer = weakref.finalize(self, _dispose, self._engine, os.getpid())
 
     def _new_engine(self) -> sa.Engine:
         options: dict[str, Any] = {"hide_parameters": True, "pool_use_lifo": True}
@@ -157,7 +166,7 @@ class Database:
             options["connect_args"] = {
                 "timeout": self._lock_wait_s,
                 "check_same_thread": False,  # The pool hands a connection to one thread at a time.
-                "isolation_level": None,  # We say BEGIN ourselves, to take the lock up front.
+                "isolation_level": None,  # We send BEGIN ourselves, to take the lock up front.
             }
             options |= {"pool_size": 4, "max_overflow": 28, "pool_timeout": self._lock_wait_s}
         else:
@@ -180,7 +189,7 @@ class Database:
     def _on_sqlite_connect(self, connection: Any, _record: Any) -> None:
         if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
             _switch_to_wal(connection, self._lock_wait_s)
-        # A commit is on the disk when it returns, also after a power cut.
+        # A commit is on the disk when it returns, even if the power fails.
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
 
@@ -205,7 +214,7 @@ class Database:
         self._schema_is_current = True
 
     def _create_file(self, path: Path) -> None:
-        """Make the file for its owner only, before SQLite makes it readable for others."""
+        """Create the file for its owner only, before SQLite makes it readable for others."""
         if self._file_id is not None:
             return
         if not path.exists() and self.was_seen():
@@ -222,7 +231,7 @@ class Database:
         self._file_id = _identity(path)
 
     def was_seen(self) -> bool:
-        """Tell whether the SQLite database was made here before."""
+        """Return whether the SQLite database was created here before."""
         try:
             return self._seen_file is not None and self._seen_file.read_text() == str(self._file)
         except FileNotFoundError:
@@ -236,13 +245,11 @@ class Database:
         self._seen_file.write_text(str(self._file))
 
     def _expect_own_and_same(self) -> None:
-        """Leave what belongs to the parent process, and notice a file that was moved or replaced.
+        """Leave the parent process's connections, and notice a file that was moved or replaced.
 
-        Writes to the old file would be lost. One that vanished is away, and not made anew.
+        Writes to the old file would be lost. A missing file is unavailable, and not recreated.
         """
-        if self._pid != os.getpid():
-            _of_the_parent.append((self._engine, self._finalizer))
-            self._finalizer.detach()
+        if self._is_copied:
             self._start()
         if self._file is None or self._file_id is None:
             return
@@ -256,22 +263,22 @@ class Database:
             self._schema_is_current = False
 
     def _given_up(self, error: exc.DBAPIError) -> Exception:
-        # The first line says what; PostgreSQL's further ones show the row.
+        # The first line names the error; PostgreSQL's further lines show the row.
         first_line = str(error.orig).partition("\n")[0]
         message = f"{self.description}: {type(error.orig).__name__}: {first_line}"
         if _is_refusal(error):
             return DatabaseRefusedError(message)
         self._schema_is_current = False
         if not self.is_sqlite:
-            self._engine.dispose()  # After a fail-over the next connections find the new server.
+            self._engine.dispose()  # After a fail-over, new connections find the new server.
         return DatabaseUnavailableError(message)
 
 
 def parsed_url(url: str | Secret) -> sa.URL:
-    """Return the URL with a driver we know; a relative SQLite path is fixed to this directory.
+    """Return the URL with a known driver; a relative SQLite path becomes absolute.
 
     Raises:
-        ConfigurationError: no ledger can be kept there. Nothing of the URL is in its frames.
+        ConfigurationError: no ledger can be kept there. Its frames hold nothing of the URL.
     """
     parsed, refusal = _judged(url.reveal() if isinstance(url, Secret) else url)
     if parsed is None:
@@ -293,7 +300,7 @@ def _judged(url: str) -> tuple[sa.URL | None, str]:
             parsed = parsed.set(drivername="postgresql+psycopg")
         password = parsed.query.get("password")
         if isinstance(password, str):
-            # Where SQLAlchemy masks it when it shows the URL.
+            # There SQLAlchemy masks it when it shows the URL.
             parsed = parsed.set(password=password).difference_update_query(["password"])
         return parsed, ""
     if backend != "sqlite":
@@ -315,9 +322,9 @@ def _on_sqlite_begin(connection: Connection) -> None:
 
 
 def _switch_to_wal(connection: sqlite3.Connection, wait_s: float) -> None:
-    """Choose the write-ahead log, once in a database's life.
+    """Switch to the write-ahead log, once in a database's life.
 
-    Where processes start at once, SQLite refuses all but one without waiting.
+    When processes start at the same time, SQLite refuses all but one without waiting.
     """
     deadline_s = time.monotonic() + wait_s
     while True:
@@ -331,7 +338,7 @@ def _switch_to_wal(connection: sqlite3.Connection, wait_s: float) -> None:
 
 
 def _is_worth_another_try(error: exc.DBAPIError, tries: int) -> bool:
-    # A connection that died in the pool is replaced by a new one, and that is tried as well.
+    # A connection that died in the pool is replaced, and the new one is tried too.
     return _sqlstate(error) in _TRY_AGAIN or (error.connection_invalidated and tries <= 2)
 
 

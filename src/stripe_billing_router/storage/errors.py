@@ -1,4 +1,4 @@
-"""What the storage says to the engine; none of these reaches a bot as it is."""
+"""The storage's errors for the engine; none of them reaches a bot unchanged."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class DatabaseUnavailableError(StorageError):
 
 
 class DatabaseRefusedError(StorageError):
-    """The database works and does not take this statement or these values."""
+    """The database works but does not accept this statement or these values."""
 
 
 class DuplicateIntentError(StorageError):
-    """An unsettled operation of this bot buys the same thing; `existing` is that operation."""
+    """An unfinished operation of this bot buys the same thing; `existing` is that operation."""
 
     def __init__(self, existing: Operation) -> None:
         super().__init__(f"{existing.operation_id} is unsettled and buys the same")
@@ -32,7 +32,7 @@ class DuplicateIntentError(StorageError):
 
 
 class StaleOperationError(StorageError):
-    """Someone else has saved the operation since it was read; `stored` is what stands now."""
+    """Another process has saved the operation since it was read; `stored` is the current record."""
 
     def __init__(self, stored: Operation) -> None:
         super().__init__(
@@ -42,7 +42,7 @@ class StaleOperationError(StorageError):
 
 
 class RecordsLostError(StorageError):
-    """Neither the database nor the files beside it took the record of a call that was made."""
+    """Neither the database nor the spool took the record of a call that was made."""
 
     def __init__(self, reason: str, operation: Operation | None, rows: Sequence[LedgerRow]) -> None:
         super().__init__(reason)

@@ -1,4 +1,4 @@
-"""The freezes' statements: each on a connection that the caller has in a transaction."""
+"""The statements for freezes, each on a connection in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _LIFT: Final = (
 
 
 class Freezes:
-    """Standing orders in the table `stripe_freezes`. A lifted one stays, as a record."""
+    """Freezes in the table `stripe_freezes`. A lifted one stays, as a record."""
 
     def __init__(self, dialect_name: str) -> None:
         self._insert = insert_unless_there(freezes, dialect_name)
 
     def add(self, connection: sa.Connection, freeze: Freeze) -> bool:
-        """Add `freeze`; return false if it is there already."""
+        """Add `freeze`; return false if it exists already."""
         return connection.execute(self._insert, codec.freeze_values(freeze)).rowcount == 1
 
     def active(self, connection: sa.Connection) -> tuple[Freeze, ...]:
-        """Return the freezes that hold now, the oldest first."""
+        """Return the active freezes, the oldest first."""
         return tuple(map(codec.freeze_from_values, connection.execute(_ACTIVE).mappings()))
 
     def all(self, connection: sa.Connection) -> list[Freeze]:
-        """Return every freeze there ever was, the oldest first."""
+        """Return every freeze, also lifted ones, the oldest first."""
         return [codec.freeze_from_values(row) for row in connection.execute(_ALL).mappings()]
 
     def lift(

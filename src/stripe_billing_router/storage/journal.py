@@ -1,4 +1,4 @@
-"""The journal's statements: each on a connection that the caller has in a transaction."""
+"""The journal's statements, each on a connection in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _UPDATE: Final = (
     .values({column.name: sa.bindparam(column.name) for column in operations.c})
 )
 
-# The condition stands as it does in the partial indexes; a bound list would not use them.
+# The condition repeats that of the partial indexes; a bound list would not use them.
 _UNSETTLED: Final = tuple(
     sa.select(operations)
     .where(operations.c.bot_id == sa.bindparam("bot"))
@@ -43,7 +43,7 @@ class Journal:
         self._money = sa.select(ledger.c.raw_event_json).where(is_object, sa.text(MONEY_SQL))
 
     def insert(self, connection: sa.Connection, operation: Operation, write_id: str) -> bool:
-        """Insert `operation`; return false if its id is there already."""
+        """Insert `operation`; return false if its id exists already."""
         columns = codec.operation_columns(operation)
         return connection.execute(self._insert, {**columns, "write_id": write_id}).rowcount == 1
 
@@ -68,9 +68,9 @@ class Journal:
         return operation, row["write_id"]
 
     def _body(self, connection: sa.Connection, result: Result) -> str | None:
-        """Return the object that decided: it is in the ledger row of the same commit, for both.
+        """Return the object that decided: the ledger row of the same commit has it for both tables.
 
-        Where another host's row of the same money was there first, it is in that one.
+        If another host wrote the money row first, that row has it.
         """
         found = connection.execute(_BODY, {"ledger_id": result.ledger_id}).scalar()
         if found is None:
@@ -80,7 +80,7 @@ class Journal:
     def unsettled(
         self, connection: sa.Connection, bot_id: str, fingerprint: str, request_fingerprint: str
     ) -> list[Operation]:
-        """List the bot's unsettled operations that have one of these fingerprints."""
+        """List the bot's unfinished operations that have one of these fingerprints."""
         found: dict[str, Operation] = {}
         prints = (fingerprint, request_fingerprint)
         for statement, value in zip(_UNSETTLED, prints, strict=True):
@@ -99,7 +99,7 @@ class Journal:
         oldest_first: bool = False,
         limit: int | None = 100,
     ) -> list[Operation]:
-        """List operations by the time they were created."""
+        """List operations by creation time."""
         statement = sa.select(operations).limit(limit)
         if states:
             statement = statement.where(operations.c.state.in_([str(state) for state in states]))

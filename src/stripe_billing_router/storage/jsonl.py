@@ -1,6 +1,6 @@
-"""A file of JSON lines that survives crashes: appended and synced, a torn end tolerated.
+"""A file of JSON lines that survives crashes: lines are synced, and a torn last one tolerated.
 
-Callers hold a lock over every use; `Spool` has it.
+Callers hold a lock during every use; `Spool` has it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..core.clean_json import to_json
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line; `value` is None if it is torn: cut off by a crash, and no JSON object."""
+    """One line; `value` is None if it is torn: cut off by a crash, and not a JSON object."""
 
     text: bytes
     value: dict[str, Any] | None
@@ -51,7 +51,7 @@ class JsonLines:
         """Add one line as it is; see `append`."""
         with _opened(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND) as descriptor:
             size = os.fstat(descriptor).st_size
-            # A line that a crash cut off is ended first, or it would swallow this one.
+            # A line that a crash cut off is ended first, or the two would merge.
             is_torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
             data = (b"\n" if is_torn else b"") + text + b"\n"
             try:
@@ -65,7 +65,7 @@ class JsonLines:
             sync_folder(self.path.parent)
 
     def read(self, start: int = 0) -> Iterator[Line]:
-        """Yield the lines from byte `start` on; blank ones are passed over."""
+        """Yield the lines from byte `start` on; skip blank ones."""
         try:
             file = self.path.open("rb")
         except FileNotFoundError:
@@ -86,7 +86,7 @@ class JsonLines:
 
 
 def make_private_folder(folder: Path) -> None:
-    """Create `folder` for its owner only, if it is not there."""
+    """Create `folder` for its owner only, if it does not exist."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
@@ -109,7 +109,7 @@ def _opened(path: Path, flags: int) -> Iterator[int]:
 
 
 def _write_whole(descriptor: int, data: bytes) -> None:
-    # Appended in one call, so that no reader without the lock sees half of it on a healthy disk.
+    # Appended in one call, so that no reader without the lock sees a partial line.
     if os.write(descriptor, data) != len(data):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -1,4 +1,4 @@
-"""The ledger's statements: each on a connection that the caller has in a transaction."""
+"""The ledger's statements, each on a connection in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..errors import InputError
 from . import codec
 from .schema import insert_unless_there, ledger, object_id_sql
 
-# Rows are read a page at a time, so that no transaction stays open while someone looks at them.
+# Rows are read a page at a time, so that no transaction stays open while a person reads them.
 PAGE_ROWS: Final = 500
 
 
@@ -30,7 +30,7 @@ class LedgerFilter:
     error: bool | None = None
 
     def accepts(self, row: LedgerRow) -> bool:
-        """Tell whether `row` is wanted, as the database would."""
+        """Return whether `row` is wanted, as the database would decide."""
         return (
             (self.bot is None or row.bot_id in spellings(self.bot))
             and (self.since_ms is None or row.timestamp_ms >= self.since_ms)
@@ -45,17 +45,17 @@ class Ledger:
     """Rows in the table `stripe_ledger`. They are added and read, never changed."""
 
     def __init__(self, dialect_name: str) -> None:
-        # Both the same row once more (its id) and another money row of the same Stripe object are
-        # passed over: two processes that finish one operation write one row between them.
+        # Skips the same row (by id) and another money row of the same Stripe object: two processes
+        # that finish one operation write one row between them.
         self._insert = insert_unless_there(ledger, dialect_name)
         self._object_id: sa.ColumnElement[Any] = sa.literal_column(object_id_sql(dialect_name))
 
     def insert(self, connection: sa.Connection, row: LedgerRow) -> bool:
-        """Insert `row`; return false if it, or the money row of its Stripe object, was there."""
+        """Insert `row`; return false if it, or the money row of its Stripe object, existed."""
         return connection.execute(self._insert, codec.row_columns(row)).rowcount == 1
 
     def holds(self, connection: sa.Connection, row: LedgerRow) -> bool:
-        """Tell whether this very row is in the table."""
+        """Return whether exactly this row is in the table."""
         found = connection.execute(sa.select(ledger).where(ledger.c.id == row.id)).mappings()
         return row in map(codec.row_from_values, found)
 
@@ -68,7 +68,7 @@ class Ledger:
         after: LedgerRow | None,
         limit: int,
     ) -> Sequence[LedgerRow]:
-        """Return the next rows after the row `after`, in order of time and id."""
+        """Return the rows that follow `after`, in order of time and id."""
         statement = sa.select(ledger).where(*self._conditions(wanted)).limit(limit)
         key: Any = sa.tuple_(ledger.c.timestamp_ms, ledger.c.id)
         if after is not None:
@@ -96,10 +96,10 @@ class Ledger:
 
 
 def check_row(row: LedgerRow) -> None:
-    """Check a row that someone else made, before it is anywhere.
+    """Check a row from a caller before it is stored.
 
     Raises:
-        InputError: it is no row that the ledger can hold, or a money row without its amount.
+        InputError: the ledger cannot hold it, or it is a money row without an amount.
     """
     if not row.id or not row.action_type:
         raise InputError("A ledger row needs an id and an action_type.")

@@ -1,4 +1,4 @@
-"""Read the ledger as one ordered stream, whatever of it still waits in the files."""
+"""Read the ledger as one ordered stream, with the rows that are still in the spool."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import islice
 from ..core.operation import LedgerRow
 from .ledger import PAGE_ROWS, LedgerFilter
 
-# (the row to go on after, how many) -> the next rows
+# (the row to continue after, how many) -> the next rows
 Page = Callable[[LedgerRow | None, int], Sequence[LedgerRow]]
 
 
@@ -44,7 +44,7 @@ def _pages(page: Page, limit: int | None) -> Iterator[LedgerRow]:
 
 def _each_once(rows: Iterator[LedgerRow]) -> Iterator[LedgerRow]:
     last_id: str | None = None
-    for row in rows:  # The same id has the same time, so the two stand next to each other.
+    for row in rows:  # The same id has the same time, so the two are adjacent.
         if row.id != last_id:
             yield row
         last_id = row.id

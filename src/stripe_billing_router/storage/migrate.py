@@ -1,4 +1,4 @@
-"""Bring a database's schema up to date; imported only where it is not, for Alembic is slow."""
+"""Migrate a database's schema; imported only when it is outdated, because Alembic is slow."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from alembic.config import Config
 from . import schema
 
 _MIGRATIONS: Final = Path(__file__).resolve().parent / "migrations"
-# An arbitrary number that stands for "the schema of this package" among PostgreSQL's advisory
-# locks.
+# An arbitrary number that means "the schema of this package" among PostgreSQL's advisory locks.
 _UPGRADE_LOCK: Final = 7_289_315_001
 
 
 def upgrade(connection: sa.Connection) -> None:
-    """Run what is lacking, within the caller's writing transaction.
+    """Run the missing migrations, in the caller's write transaction.
 
-    Processes that start at once wait here for each other, and then find nothing left to do.
-    SQLite's writing transaction is such a lock already.
+    Processes that start at the same time wait for each other here, and then find nothing to do.
+    SQLite's write transaction is such a lock already.
 
     Raises:
-        ConfigurationError: the schema was made by a newer version of this package.
+        ConfigurationError: a newer version of this package created the schema.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))

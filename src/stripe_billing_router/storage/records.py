@@ -1,9 +1,10 @@
-"""Everything durable, behind one door: the database, and the files beside it while it is away."""
+"""Everything durable, behind one interface: the database, or the spool while it is unavailable."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from os import urandom
 from pathlib import Path
 from typing import Literal
 
@@ -24,7 +25,7 @@ from .journal import Journal
 from .ledger import Ledger, LedgerFilter, check_row
 from .ledger_reader import read_ledger
 from .replay import ReplayReport
-from .storage import Storage, new_write_id, unavailable
+from .storage import Storage, unavailable
 
 RefuseIf = Callable[[Operation], bool]
 
@@ -32,9 +33,9 @@ RefuseIf = Callable[[Operation], bool]
 class Records:
     """What the engine writes and reads. Safe for threads, for processes and after a fork.
 
-    `database_away` says what happens to new operations while the database is away: `"spill"`
-    keeps them in files in `spool_dir`, `"refuse"` refuses them. Records of calls that were made
-    are spilled in both cases. `alert` hears of outages and of what an operator should look at,
+    `database_away` says what happens to new operations while the database is unavailable: `"spill"`
+    writes them to the spool in `spool_dir`, `"refuse"` refuses them. Records of calls that were
+    made go to the spool in both cases. `alert` reports outages and what an operator should check,
     once each.
     """
 
@@ -58,14 +59,14 @@ class Records:
 
     @property
     def degraded(self) -> bool:
-        """Whether the database is away: a key that looks new may be known to it."""
-        return self._storage.outage.is_on
+        """Whether the database is unavailable: it may know a key that looks new."""
+        return bool(self._storage.outage.present)
 
     def is_spooled(self, operation_id: str) -> bool:
-        """Tell whether this operation waits in the files now.
+        """Return whether this operation is in the spool.
 
         Raises:
-            LedgerUnavailableError: they cannot be read.
+            LedgerUnavailableError: the spool cannot be read.
         """
         if self._storage.spool.is_empty():
             return False
@@ -75,7 +76,7 @@ class Records:
     # --- operations -------------------------------------------------------------------------------
 
     def find(self, operation_id: str) -> Operation | None:
-        """Return an operation; with the database away, from the files.
+        """Return an operation; from the spool while the database is unavailable.
 
         Raises:
             LedgerUnavailableError: neither can be read.
@@ -98,18 +99,18 @@ class Records:
         return spooled
 
     def begin(self, operation: Operation, *, refuse_if: RefuseIf | None = None) -> Operation | None:
-        """Write the intent, in one transaction; or return the operation that has its id already.
+        """Write the intent in one transaction; or return the operation that already has its id.
 
         Raises:
             BotFrozenError: a freeze covers the bot; nothing was written.
-            DuplicateIntentError: `refuse_if` is true of an unsettled operation of this bot that
+            DuplicateIntentError: `refuse_if` is true of an unfinished operation of this bot that
                 buys the same; nothing was written.
             LedgerUnavailableError: there is nowhere to write.
         """
-        write_id = new_write_id()
+        write_id = urandom(8).hex()  # names this commit
 
         def work(connection: Connection) -> tuple[Operation | None, Sequence[Freeze]]:
-            # First the insert: for a new key, which is the rule, nothing else needs to be read.
+            # Insert first: for a new key, the usual case, nothing else needs to be read.
             if not self._journal.insert(connection, operation, write_id):
                 found = self._journal.find(connection, operation.operation_id)
                 if found is not None and found[1] != write_id:
@@ -126,7 +127,7 @@ class Records:
             return self._begin_in_spool(operation, refuse_if, away)
         except DatabaseRefusedError as refused:
             raise unavailable(str(refused)) from None
-        if existing is None:
+        if existing is None and self._watch.cache.last != active:
             self._watch.remember(active)
         return existing
 
@@ -144,12 +145,12 @@ class Records:
         bot is frozen.
 
         Raises:
-            StaleOperationError: someone else has saved it since it was read.
+            StaleOperationError: another process has saved it since it was read.
             BotFrozenError: see `check_freeze`.
-            RecordsLostError: neither the database nor the files took it.
+            RecordsLostError: neither the database nor the spool took it.
         """
         wanted = replace(operation, version=operation.version + 1)
-        write_id = new_write_id()
+        write_id = urandom(8).hex()  # names this commit
 
         def work(connection: Connection) -> None:
             if check_freeze:
@@ -166,9 +167,11 @@ class Records:
                 self._watch.expect_not_known_frozen(operation.bot_id)
             self._storage.spool.save(wanted, expected=operation.version, rows=rows, freezes=freezes)
 
-        self._watch.hold(freezes)
+        if freezes:
+            self._watch.hold(freezes)
         self._storage.write(work, spill, operation=wanted, rows=rows)
-        self._watch.recorded(freezes)
+        if freezes:
+            self._watch.recorded(freezes)
         return wanted
 
     def operations(
@@ -180,10 +183,10 @@ class Records:
         oldest_first: bool = False,
         limit: int | None = 100,
     ) -> list[Operation]:
-        """List operations by the time of their creation, the newest first unless said otherwise.
+        """List operations by creation time, the newest first by default.
 
         Raises:
-            LedgerUnavailableError: the database is away, and the files alone do not say all.
+            LedgerUnavailableError: the database is unavailable, and the spool is not everything.
         """
         states = (state,) if isinstance(state, State) else tuple(state or ())
 
@@ -208,8 +211,8 @@ class Records:
         another row has its id.
 
         Raises:
-            InputError: it is no row that the ledger can hold.
-            RecordsLostError: neither the database nor the files took it.
+            InputError: the ledger cannot hold it.
+            RecordsLostError: neither the database nor the spool took it.
         """
         check_row(row)
 
@@ -231,10 +234,10 @@ class Records:
         newest_first: bool = False,
         limit: int | None = None,
     ) -> Iterator[LedgerRow]:
-        """Yield ledger rows in order of time, those that still wait in the files among them.
+        """Yield ledger rows in order of time, including those that are still in the spool.
 
         Raises:
-            LedgerUnavailableError: the database is away, and the files alone do not say all.
+            LedgerUnavailableError: the database is unavailable, and the spool is not everything.
         """
         wanted = LedgerFilter(
             bot=bot,
@@ -258,10 +261,10 @@ class Records:
     # --- freezes ----------------------------------------------------------------------------------
 
     def freeze(self, freeze: Freeze, row: LedgerRow | None = None) -> None:
-        """Add a freeze and its ledger row. It holds in this process whatever happens.
+        """Add a freeze and its ledger row. It applies in this process in any case.
 
         Raises:
-            RecordsLostError: neither the database nor the files took it.
+            RecordsLostError: neither the database nor the spool took it.
         """
 
         def work(connection: Connection) -> None:
@@ -278,8 +281,8 @@ class Records:
         """Lift every freeze of exactly this pattern; return how many there were.
 
         Raises:
-            LedgerUnavailableError: the database is away. A freeze is lifted there, so that it is
-                lifted for every host or for none.
+            LedgerUnavailableError: the database is unavailable. A freeze is lifted only there, for
+                every host or for none.
         """
         now_ms = self._now_ms()
 
@@ -297,22 +300,22 @@ class Records:
         return lifted
 
     def freezes(self, *, include_lifted: bool = False) -> list[Freeze]:
-        """List the freezes that hold, or every one there ever was.
+        """List the active freezes, or all of them.
 
         Raises:
-            LedgerUnavailableError: the database is away.
+            LedgerUnavailableError: the database is unavailable.
         """
         if include_lifted:
             return self._storage.read(self._freezes.all)
         return list(self._storage.read(self._freezes.active))
 
-    # --- the spill --------------------------------------------------------------------------------
+    # --- the spool --------------------------------------------------------------------------------
 
     def drain(self) -> ReplayReport:
-        """Return what waits in the files to the database.
+        """Replay the spool into the database.
 
         Raises:
-            LedgerUnavailableError: the database is away, or the files cannot be read.
+            LedgerUnavailableError: the database is unavailable, or the spool cannot be read.
         """
         return self._storage.drain()
 
@@ -340,10 +343,10 @@ class Records:
     def _update_or_insert(
         self, connection: Connection, wanted: Operation, expected: int, write_id: str
     ) -> bool:
-        """Write `wanted`; return false if this very write was committed before."""
+        """Write `wanted`; return false if exactly this write was committed before."""
         if self._journal.update(connection, wanted, expected=expected, write_id=write_id):
             return True
-        # An intent that was spilled and never came back is written whole.
+        # An intent that went to the spool and was not replayed is written whole.
         if self._journal.insert(connection, wanted, write_id):
             return True
         found = self._journal.find(connection, wanted.operation_id)

@@ -1,8 +1,8 @@
-"""Bring the spill back into the database, each record exactly once.
+"""Replay the spool into the database, each record exactly once.
 
-Every import is safe to repeat: rows and freezes by their primary keys, operations by asking which
-state is further on. The files are emptied only after the commit, so a crash in between repeats
-the import and changes nothing.
+Every import is safe to repeat: rows and freezes by their primary keys, operations by comparing
+which state is further along. The files are emptied only after the commit, so a crash in between
+repeats the import and changes nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BATCH_LINES: Final = 200
 
 @dataclass(slots=True)
 class ReplayReport:
-    """What came back: counts of records that the database did not have yet."""
+    """What was replayed: counts of records that the database did not have yet."""
 
     operation_ids: set[str] = field(default_factory=set)
     rows: int = 0
@@ -38,7 +38,7 @@ class ReplayReport:
 
     @property
     def operations(self) -> int:
-        """How many operations were added or went on."""
+        """How many operations were added or advanced."""
         return len(self.operation_ids)
 
     def __bool__(self) -> bool:
@@ -48,7 +48,7 @@ class ReplayReport:
 
 
 class Replay:
-    """The way from the spill to the tables."""
+    """Replays the spool into the tables."""
 
     def __init__(self, spool: Spool, database: Database, write_id: Callable[[], str]) -> None:
         self._spool = spool
@@ -59,11 +59,11 @@ class Replay:
         self._freezes = Freezes(database.dialect_name)
 
     def run(self) -> ReplayReport:
-        """Import everything that waits, then empty the spill.
+        """Import every record, then empty the spool.
 
         Raises:
-            DatabaseAwayError: the database went away; the spill is as it was.
-            OSError: the spill cannot be read or emptied.
+            DatabaseUnavailableError: it became unavailable; the spool is unchanged.
+            OSError: the spool cannot be read or emptied.
         """
         report = ReplayReport()
         with self._spool.locked():
@@ -85,7 +85,7 @@ class Replay:
     def _acceptable_parts(
         self, entries: Sequence[Entry], report: ReplayReport
     ) -> Iterator[ReplayReport]:
-        """Import all at once; if the database refuses something, bit by bit, to find it."""
+        """Import all at once; if the database refuses a record, split the batch to find it."""
         try:
             yield self._database.run(lambda connection: self._import(connection, entries))
             return
@@ -101,7 +101,7 @@ class Replay:
         done = ReplayReport()
         for entry in entries:
             if entry.operation is not None:
-                # Its newest state: versions count on from the database's as soon as one is in it.
+                # Its newest state: once the database has one, versions continue from there.
                 newest = self._spool.find(entry.operation.operation_id)
                 self._merge(connection, newest or entry.operation, done)
             for row in entry.rows:

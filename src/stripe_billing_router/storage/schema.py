@@ -1,10 +1,10 @@
 """The tables, and how a database gets them.
 
 `stripe_ledger` is what finance reads: exactly ten columns. `stripe_operations` is the journal,
-`stripe_freezes` the standing orders to stop. The files in `migrations` make them; the tables
-here say the same in the form that statements are built from, and a test compares the two. Indexes
-with a condition or an expression stand in the migrations alone: to name them here would import the
-dialects of both databases, which takes longer than all of our own code.
+`stripe_freezes` has the freezes. The files in `migrations` create them; the tables here repeat them
+in the form that statements are built from, and a test compares the two. Indexes with a condition or
+an expression are in the migrations only: naming them here would import the dialects of both
+databases, which takes longer than all of our own code.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import sqlalchemy as sa
 from ..core.operation import MONEY_ACTIONS, State
 from ..errors import ConfigurationError
 
-# The newest migration. What a database says in VERSION_TABLE is compared with it, so that
-# Alembic is only imported where there is something to do.
+# The newest migration. It is compared with a database's VERSION_TABLE, so that Alembic is imported
+# only when there is something to do.
 HEAD: Final = "0001"
 VERSION_TABLE: Final = "stripe_schema_version"
 
-# Not settled, so that an equal intent without a key has to wait. Written out, because a partial
-# index is only used by a query that repeats its condition word for word.
+# Unfinished, so that an identical intent without a key must wait. Written out, because only a
+# query that repeats its condition word for word uses a partial index.
 UNSETTLED_SQL: Final = (
     f"state IN ('{State.PENDING}', '{State.UNKNOWN}', '{State.AWAITING_APPROVAL}')"
 )
@@ -46,13 +46,13 @@ class ExactDecimal(sa.types.TypeDecorator[Decimal]):
         return dialect.type_descriptor(sa.Numeric())
 
     def process_bind_param(self, value: Decimal | None, dialect: sa.Dialect) -> Any:
-        """Write all digits and no exponent."""
+        """Write all digits, without an exponent."""
         if value is None or dialect.name != "sqlite":
             return value
         return format(value, "f")
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> Decimal | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Read what was written, digit for digit."""
+        """Read it back, digit for digit."""
         return None if value is None else Decimal(value)
 
 
@@ -99,8 +99,8 @@ operations: Final = sa.Table(
     sa.Column("created_ms", sa.BigInteger, nullable=False),
     sa.Column("updated_ms", sa.BigInteger, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
-    # Names the commit that wrote the row, so that its author knows it again when the reply to
-    # COMMIT was lost.
+    # Names the commit that wrote the row, so that its writer recognizes it when the reply to COMMIT
+    # was lost.
     sa.Column("write_id", sa.Text, nullable=False),
     sa.Index("stripe_operations_by_state", "state", "created_ms"),
     sa.Index("stripe_operations_by_bot", "bot_id", "created_ms"),
@@ -128,9 +128,9 @@ def object_id_sql(dialect_name: str) -> str:
 
 
 def insert_unless_there(table: sa.Table, dialect_name: str) -> sa.Insert:
-    """Return an INSERT that passes over a row whose primary key or unique index is taken.
+    """Return an INSERT that skips a row whose primary key or unique index is taken.
 
-    Its `rowcount` says whether it did.
+    Its `rowcount` says whether it was inserted.
     """
     # Each dialect has its own, and importing the other one would cost as much as our package.
     dialect = import_module(f"sqlalchemy.dialects.{dialect_name}")
@@ -139,10 +139,10 @@ def insert_unless_there(table: sa.Table, dialect_name: str) -> sa.Insert:
 
 
 def is_current(connection: sa.Connection) -> bool:
-    """Tell whether the schema is what this package needs.
+    """Return whether the schema is what this package needs.
 
     Raises:
-        ConfigurationError: it was made by a newer version of this package.
+        ConfigurationError: a newer version of this package created it.
     """
     found = version(connection)
     if found is not None and found > HEAD:
@@ -154,8 +154,8 @@ def is_current(connection: sa.Connection) -> bool:
 
 
 def version(connection: sa.Connection) -> str | None:
-    """Return what the database says that its schema is; None where it has none of ours."""
-    # The catalogue is asked first: in PostgreSQL a failed statement would end the transaction.
+    """Return the database's schema version; None if it has none of ours."""
+    # Query the catalogue first: in PostgreSQL a failed statement would end the transaction.
     if not sa.inspect(connection).has_table(VERSION_TABLE):
         return None
     found = connection.execute(sa.text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608

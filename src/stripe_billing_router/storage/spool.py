@@ -1,9 +1,8 @@
-"""The spill: what could not be written to the database waits in files beside it.
+"""The spool: files beside the database with records that could not be written to it.
 
-`stripe_ledger.jsonl` has the ledger's ten keys a line. `journal.jsonl` has operations and freezes
-as they stood at each save, with the ledger rows of the same commit, so that one line is one
-commit. Every use holds `spool.lock`, over all processes of this host. `drain` returns the
-contents to the database.
+`stripe_ledger.jsonl` has a ledger row's ten keys a line. `journal.jsonl` has operations and freezes
+as of each save, with the ledger rows of the same commit, so that one line is one commit. Every use
+holds `spool.lock`, across all processes of this host. `Replay` writes the contents to the database.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ..core.forks import renew_after_fork
 from ..core.operation import Freeze, LedgerRow, Operation, State
 from ..errors import ConfigurationError
 from . import codec
@@ -29,7 +29,7 @@ _UNSETTLED: Final = frozenset({State.PENDING, State.UNKNOWN, State.AWAITING_APPR
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the spill, decoded. `is_torn` if a crash cut it off."""
+    """One line of the spool, decoded. `is_torn` if a crash cut it off."""
 
     text: bytes
     operation: Operation | None = None
@@ -38,7 +38,7 @@ class Entry:
     is_torn: bool = False
 
     def parts(self) -> list[Entry]:
-        """Return the same contents as entries of one record each."""
+        """Return the same contents as one entry per record."""
         text = self.text
         operations = [Entry(text, operation=self.operation)] if self.operation else []
         rows = [Entry(text, rows=(row,)) for row in self.rows]
@@ -47,26 +47,33 @@ class Entry:
 
 
 class Spool:
-    """The two files and their lock. All but `is_empty` is called within `locked()`."""
+    """The two files and their lock. Call everything but `is_empty` within `locked()`."""
 
     def __init__(self, folder: Path, *, lock_wait_s: float = LOCK_WAIT_S) -> None:
         self.folder = folder.absolute()
         self.ledger = JsonLines(self.folder / "stripe_ledger.jsonl")
         self.journal = JsonLines(self.folder / "journal.jsonl")
+        self._paths = (self.journal.path, self.ledger.path)
         self._lock_path = self.folder / "spool.lock"
+        renew_after_fork(self)
         self._lock_wait_s = lock_wait_s
         self._forget()
 
     def is_empty(self) -> bool:
-        """Tell whether surely nothing waits; costs two looks at the file system."""
-        try:
-            return self.journal.size() == 0 and self.ledger.size() == 0
-        except OSError:
-            return False
+        """Return whether the spool is certainly empty; costs two file status calls."""
+        for path in self._paths:
+            try:
+                if path.stat().st_size:
+                    return False
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return False
+        return True
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the lock; know what other processes have added since.
+        """Hold the lock; read what other processes have added since.
 
         Raises:
             OSError: the folder cannot be used, or another process holds the lock for too long.
@@ -78,7 +85,7 @@ class Spool:
             self._catch_up(descriptor)
             yield
         finally:
-            # Said aloud: a child that was forked meanwhile has the descriptor too, and would
+            # Unlock explicitly: a child that was forked meanwhile has the descriptor too, and would
             # otherwise keep the lock.
             fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
@@ -86,15 +93,15 @@ class Spool:
     # --- operations and freezes -------------------------------------------------------------------
 
     def find(self, operation_id: str) -> Operation | None:
-        """Return the newest state of an operation, if it is in the spill."""
+        """Return the newest state of an operation, if it is in the spool."""
         return self._operations.get(operation_id)
 
     def operations(self) -> list[Operation]:
-        """Return every operation of the spill as it stands."""
+        """Return the newest state of every operation in the spool."""
         return list(self._operations.values())
 
     def unsettled(self, bot_id: str, fingerprint: str, request_fingerprint: str) -> list[Operation]:
-        """List the bot's unsettled operations that have one of these fingerprints."""
+        """List the bot's unfinished operations that have one of these fingerprints."""
         return [
             operation
             for operation in self._operations.values()
@@ -107,7 +114,7 @@ class Spool:
         ]
 
     def freezes(self) -> tuple[Freeze, ...]:
-        """Return the freezes that wait here."""
+        """Return the freezes in the spool."""
         return tuple(self._freezes.values())
 
     def save(
@@ -121,7 +128,7 @@ class Spool:
         """Add one commit: the operation's new state, its ledger rows, freezes.
 
         Raises:
-            StaleOperationError: the state in the spill is not of the version `expected`.
+            StaleOperationError: the state in the spool is not of the version `expected`.
         """
         stored = self._operations.get(operation.operation_id)
         if expected is not None and stored is not None and stored.version != expected:
@@ -137,31 +144,31 @@ class Spool:
         """Add a ledger row on its own."""
         self.ledger.append(codec.row_values(row))
 
-    # --- the way back -----------------------------------------------------------------------------
+    # --- replay -----------------------------------------------------------------------------------
 
     def entries(self) -> Iterator[Entry]:
-        """Yield every line in the order in which they can be brought back."""
+        """Yield every line in the order of the replay."""
         for line in self.journal.read():
             yield _decoded(line, is_row=False)
         for line in self.ledger.read():
             yield _decoded(line, is_row=True)
 
     def rows(self) -> dict[str, LedgerRow]:
-        """Return every ledger row of the spill by its id."""
+        """Return every ledger row in the spool by its id."""
         return {row.id: row for entry in self.entries() for row in entry.rows}
 
     def quarantine(self, text: bytes) -> None:
-        """Keep a line that cannot be brought back, for a person to look at."""
+        """Keep a line that cannot be replayed, for a person to read."""
         JsonLines(self.quarantine_path).append_text(text)
 
     @property
     def quarantine_path(self) -> Path:
-        """Where lines are kept that cannot be brought back."""
+        """The file of lines that cannot be replayed."""
         return self.folder / "set_aside.jsonl"
 
     def clear(self) -> None:
-        """Empty the spill after its contents were committed to the database."""
-        # First the number, then the files: whoever reads on from a remembered place must notice.
+        """Empty the spool after its contents were committed to the database."""
+        # First the number, then the files: a process that continues from an offset must notice.
         descriptor = os.open(self._lock_path, os.O_RDWR | os.O_CLOEXEC)
         try:
             os.pwrite(descriptor, f"{self._generation + 1:020d}".encode(), 0)
@@ -173,8 +180,11 @@ class Spool:
 
     # --- inside -----------------------------------------------------------------------------------
 
+    def after_fork(self) -> None:
+        """Forget the contents, which a fork may have caught partially read."""
+        self._forget()
+
     def _forget(self) -> None:
-        self._pid = os.getpid()
         self._generation = -1
         self._read_up_to = 0
         self._operations: dict[str, Operation] = {}
@@ -195,11 +205,9 @@ class Spool:
             pause_s = min(2 * pause_s, 0.05)
 
     def _catch_up(self, descriptor: int) -> None:
-        """Read what was added to the journal since the last time, by whichever process."""
+        """Read what any process has added to the journal since the last time."""
         generation = int(os.pread(descriptor, 20, 0) or b"0")
-        is_other_process = self._pid != os.getpid()  # A fork may have caught this half done.
-        is_behind = generation != self._generation or self.journal.size() < self._read_up_to
-        if is_other_process or is_behind:
+        if generation != self._generation or self.journal.size() < self._read_up_to:
             self._forget()
             self._generation = generation
         for line in self.journal.read(self._read_up_to):
@@ -219,8 +227,8 @@ class Spool:
         line["freezes"] = [codec.freeze_values(freeze) for freeze in freezes]
         self.journal.append(line)
         self._freezes |= {freeze.id: freeze for freeze in freezes}
-        # The commit stands. Its rows go into the ledger's own file too, where people look for
-        # them, as far as the disk allows; on the way back each id counts once.
+        # The commit is durable. Its rows also go into the ledger's own file, where people look for
+        # them, as far as the disk allows; the replay counts each id once.
         with suppress(OSError):
             for row in rows:
                 self.ledger.append(codec.row_values(row))
@@ -246,7 +254,7 @@ def _decoded(line: Line, *, is_row: bool) -> Entry:
             freezes=tuple(map(codec.freeze_from_values, line.value.get("freezes", ()))),
         )
     except (KeyError, TypeError, ArithmeticError):
-        # Valid JSON, but not one of our lines: kept aside like a torn one.
+        # Valid JSON, but not one of our lines: quarantined like a torn one.
         return Entry(line.text, is_torn=True)
 
 

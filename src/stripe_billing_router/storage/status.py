@@ -1,4 +1,4 @@
-"""Look at the ledger's database without touching it: nothing is made, migrated or written."""
+"""The ledger status: read the database without creating, migrating or writing anything."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from . import schema
 from .database import CONNECT_TIMEOUT_S, parsed_url
 from .errors import DatabaseUnavailableError
 
-# A look takes seconds: whoever holds a lock for longer is stuck.
+# A read takes seconds: a process that holds a lock for longer is stuck.
 _WAIT_S: Final = 3.0
 
 _OVER: Final = (State.SUCCEEDED, State.FAILED, State.ROLLED_BACK, State.DENIED)
@@ -39,7 +39,7 @@ _FREEZES: Final = (
     .order_by(schema.freezes.c.created_ms)
 )
 
-# What the bots need in PostgreSQL, as the documentation grants it.
+# The rights that bots need in PostgreSQL, as granted in the documentation.
 _GRANTS: Final = (
     (schema.VERSION_TABLE, "SELECT"),
     ("stripe_operations", "SELECT"),
@@ -54,13 +54,12 @@ _GRANTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class LedgerStatus:
-    """What a look has found.
+    """The status of the ledger's database.
 
-    `version` is the server's. `schema` is None where the tables are still to be made.
-    `cannot_write` says why bots could not write, `lacks` which rights they do not have.
-    `operations` counts those that are not over, by state; `left_behind` those among them that a
-    dead process holds. `freezes` are the patterns of the freezes that hold. These three are known
-    only where `is_read`.
+    `version` is the server's. `schema` is None if the tables are not created yet. `cannot_write`
+    says why bots cannot write, `lacks` which rights they do not have. `operations` counts the
+    unfinished ones by state; `left_behind` those among them that a dead process holds. `freezes`
+    are the patterns of the active freezes. These three are known only if `is_read`.
     """
 
     version: str
@@ -74,11 +73,11 @@ class LedgerStatus:
 
 
 def look(url: Secret, now_ms: int) -> LedgerStatus:
-    """Look at the database at `url`; a SQLite file must be there, and is not made.
+    """Read the status of the database at `url`; a SQLite file must exist, and is not created.
 
     Raises:
         ConfigurationError: the address cannot be used.
-        DatabaseAwayError: it does not answer, or is no database.
+        DatabaseUnavailableError: it does not answer, or is not a database.
     """
     address = parsed_url(url)
     is_sqlite = address.get_backend_name() == "sqlite"
@@ -94,7 +93,7 @@ def look(url: Secret, now_ms: int) -> LedgerStatus:
 @contextmanager
 def _connected(address: sa.URL) -> Iterator[sa.Connection]:
     if address.get_backend_name() == "sqlite":
-        # `mode=rw`: one that is not there is not made.
+        # `mode=rw`: a missing file is not created.
         file = f"file:{quote(str(address.database))}?mode=rw"
 
         def connect() -> sqlite3.Connection:
@@ -114,7 +113,7 @@ def _look_at_sqlite(connection: sa.Connection, now_ms: int) -> LedgerStatus:
     connection.exec_driver_sql("ROLLBACK")
     problem = ""
     try:
-        # Takes the right to write, and gives it back unused.
+        # Takes the write lock, and releases it unused.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         connection.exec_driver_sql("ROLLBACK")
     except exc.DBAPIError as error:
@@ -146,7 +145,7 @@ def _look_at_postgresql(connection: sa.Connection, now_ms: int) -> LedgerStatus:
 
 def _read(connection: sa.Connection, found: LedgerStatus, now_ms: int) -> LedgerStatus:
     made = schema.version(connection)
-    # Another schema's tables may be other tables.
+    # Another schema may have other tables.
     if made != schema.HEAD:
         return replace(found, schema=made)
     by_state = connection.execute(_BY_STATE).all()
@@ -165,5 +164,5 @@ def _ask(connection: sa.Connection, question: str) -> Any:
 
 
 def _first_line(error: exc.DBAPIError) -> str:
-    # PostgreSQL's further lines repeat what was asked.
+    # PostgreSQL's further lines repeat the statement.
     return str(error.orig).partition("\n")[0]

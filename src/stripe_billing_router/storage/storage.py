@@ -1,11 +1,11 @@
-"""The database, and the files beside it while it is away: which of them takes a piece of work."""
+"""The database, or the spool while it is unavailable: which of them takes a piece of work."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from os import urandom
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,7 +24,7 @@ Work = Callable[[Connection], T]
 
 
 class Storage:
-    """One database and one spill, which is brought back before the database is used again."""
+    """One database and one spool, which is replayed before the database is used again."""
 
     def __init__(self, url: str | Secret, spool_dir: Path, alert: Alert) -> None:
         self._alert = alert
@@ -34,31 +34,36 @@ class Storage:
         self._replay = Replay(self.spool, self.database, new_write_id)
 
     def use(self, work: Work[T], *, write: bool = False) -> T:
-        """Run `work` on the database, after what waits in the files came back.
+        """Run `work` on the database, after replaying the spool.
 
-        Reading goes on if that could not be brought back: whoever reads looks into both.
+        A read continues if the replay fails: readers look into both.
 
         Raises:
-            DatabaseAwayError, DatabaseRefusedError: see `Database.run`.
+            DatabaseUnavailableError, DatabaseRefusedError: see `Database.run`.
         """
-        self.outage.expect_worth_asking()
-
-        def drained_first() -> T:
+        outage = self.outage
+        if outage.present:
+            outage.expect_worth_asking()
+        started_s = time.monotonic()
+        try:
             if not self.spool.is_empty():
-                try:
-                    self._replay_and_report()
-                except DatabaseUnavailableError:
-                    if write:
-                        raise
-            return self.database.run(work, write=write)
-
-        return self._watched(drained_first)
+                self._replay_first(write=write)
+            result = self.database.run(work, write=write)
+        except DatabaseUnavailableError as error:
+            outage.begins(error, took_s=time.monotonic() - started_s)
+            raise
+        except Exception:
+            outage.ends()
+            raise
+        if outage.present:
+            outage.ends()
+        return result
 
     def read(self, work: Work[T], *, only_if_drained: bool = True) -> T:
         """Run `work` on the database or say why that is not possible.
 
         Raises:
-            LedgerUnavailableError: the database is away, or records still wait in the files.
+            LedgerUnavailableError: the database is unavailable, or the spool is not empty.
         """
         try:
             found = self.use(work)
@@ -76,7 +81,7 @@ class Storage:
         operation: Operation | None = None,
         rows: Sequence[LedgerRow] = (),
     ) -> T | None:
-        """Run `work` on the database or, if that is not possible, `spill` with the spool locked.
+        """Run `work` on the database or, if that is impossible, `spill` with the spool locked.
 
         Raises:
             RecordsLostError: neither was possible.
@@ -97,10 +102,10 @@ class Storage:
 
     @contextmanager
     def spool_or_unavailable(self, reason: str = "") -> Iterator[Spool]:
-        """Hold the spool's lock; without it nothing can be promised.
+        """Hold the spool's lock; without it nothing is guaranteed.
 
         Raises:
-            LedgerUnavailableError: the files cannot be used.
+            LedgerUnavailableError: the spool cannot be used.
         """
         try:
             with self.spool.locked():
@@ -109,38 +114,37 @@ class Storage:
             raise unavailable(f"{reason}; {error}" if reason else str(error)) from None
 
     def drain(self) -> ReplayReport:
-        """Return what waits in the files to the database.
+        """Replay the spool into the database.
 
         Raises:
-            LedgerUnavailableError: the database is away, or the files cannot be used.
+            LedgerUnavailableError: the database is unavailable, or the spool cannot be used.
         """
         if self.spool.is_empty():
             return ReplayReport()
+        started_s = time.monotonic()
         try:
-            return self._watched(self._replay_and_report)
+            report = self._replay_and_report()
         except DatabaseUnavailableError as error:
+            self.outage.begins(error, took_s=time.monotonic() - started_s)
             raise unavailable(str(error)) from None
+        self.outage.ends()
+        return report
 
     # --- inside -----------------------------------------------------------------------------------
 
-    def _watched(self, work: Callable[[], T]) -> T:
-        started_s = time.monotonic()
+    def _replay_first(self, *, write: bool) -> None:
+        """Replay the spool; a read continues if that fails, because it looks into both."""
         try:
-            result = work()
-        except DatabaseUnavailableError as error:
-            self.outage.begins(error, took_s=time.monotonic() - started_s)
-            raise
-        except Exception:
-            self.outage.ends()
-            raise
-        self.outage.ends()
-        return result
+            self._replay_and_report()
+        except DatabaseUnavailableError:
+            if write:
+                raise
 
     def _replay_and_report(self) -> ReplayReport:
         try:
             report = self._replay.run()
         except OSError as error:
-            # Unknown keys may stand in files that cannot be read: to go on would be to guess.
+            # Files that cannot be read may hold unknown keys: continuing would be a guess.
             raise DatabaseUnavailableError(f"The spill cannot be brought back: {error}") from None
         if report:
             self._alert(
@@ -171,11 +175,11 @@ class Storage:
 
 def new_write_id() -> str:
     """Name one commit."""
-    return os.urandom(8).hex()
+    return urandom(8).hex()
 
 
 def unavailable(reason: str) -> LedgerUnavailableError:
-    """Return the error that says that there is nowhere to write, or nothing to read."""
+    """Return the error for having nowhere to write, or nothing to read."""
     return LedgerUnavailableError(
         f"The billing records cannot be used, so nothing was sent: {reason} "
         "Repair the database or make the folder writable, then call again."

@@ -5,7 +5,7 @@
     client = stripe.StripeClient("sk_live_sandboxfake", http_client=sandbox.http_client())
 
 The pytest plugin of this package gives a test the fixture `stripe_sandbox`, with the default
-router already connected to it. Nothing is loaded before it is used.
+router already connected to it. Nothing is loaded before its first use.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _MODULES = {
 }
 
 
-# To a type checker it would make each name one of this package, also a misspelt one.
+# A type checker would take every name for one of this package, even a misspelt one.
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:

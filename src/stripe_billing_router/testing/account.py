@@ -44,12 +44,12 @@ _PREFIXES = {
 
 
 def nulls(names: str) -> Json:
-    """Return fields that are null until something is known for them."""
+    """Return fields that are null until they have a value."""
     return dict.fromkeys(names.split())
 
 
 class AccountState:
-    """The objects of one account, as the JSON that Stripe would answer with."""
+    """The objects of one account, as the JSON of Stripe's answers."""
 
     def __init__(self, account_id: str, balance: dict[str, int] | None = None) -> None:
         self.id = account_id
@@ -58,7 +58,7 @@ class AccountState:
         self.behaviours: dict[str, Behaviour] = {}
         # A PaymentIntent does not name its invoice (Stripe: 2025-03-31), but knows it.
         self.invoice_of: dict[str, str] = {}
-        # What a checkout session was created with; Stripe uses it when the customer pays.
+        # The parameters of a checkout session; Stripe uses them when the customer pays.
         self.checkout_data: dict[str, Json] = {}
         self.saved = SavedAnswers()
 
@@ -75,7 +75,7 @@ class AccountState:
         return found
 
     def named(self, kind: str, params: Json, param: str) -> Json | None:
-        """Return the object that a parameter names, if it is given."""
+        """Return the object named by a parameter, if it is given."""
         target = params.get(param)
         return None if target is None else self.find(kind, target, param=param, status=400)
 
@@ -87,7 +87,7 @@ class AccountState:
 
 @dataclass(slots=True)
 class Call:
-    """One request on its way through an endpoint."""
+    """One request during its execution."""
 
     world: World
     account: AccountState

@@ -1,4 +1,4 @@
-"""How payment methods behave: Stripe's named test cards, and those that a test adds itself."""
+"""How payment methods behave: Stripe's named test cards, and those that a test adds."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ TEST_CARDS: dict[str, Behaviour] = {
 
 
 def behaviour_named(name: str) -> Behaviour:
-    """Return what a test asks for: `succeeds`, `processes`, `authentication` or a decline code.
+    """Return the requested behaviour: `succeeds`, `processes`, `authentication` or a decline code.
 
     Args:
         name: as above; a decline code is any of Stripe's, such as `insufficient_funds`.

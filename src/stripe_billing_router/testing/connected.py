@@ -1,4 +1,4 @@
-"""How a router is connected to a sandbox, cut off from everything real."""
+"""How a router is connected to a sandbox, and to nothing real."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .sandbox import StripeSandbox
 
-# Well-formed for the router, and worth nothing anywhere.
+# Well-formed for the router, and worthless anywhere else.
 SECRET_KEY = "sk_live_sandboxfakekey000000"  # noqa: S105 - It opens nothing.
 PUBLIC_KEY = "pk_live_sandboxfakekey000000"
 
 _ROUTING_CONFIG = Path("config/stripe_billing_router.yaml")
-# For a project that has no routing file yet: a router needs at least one route.
+# For a project without a routing file: a router needs at least one route.
 _ONE_ROUTE = """\
 stripe:
   default:
@@ -26,11 +26,10 @@ stripe:
 def router_settings(sandbox: StripeSandbox, folder: Path) -> dict[str, Any]:
     """Return settings for `configure` or `BillingRouter` that reach this sandbox and nothing else.
 
-    The routes are the project's own; where there is no routing file, there is the bot
-    `sandbox:bot`.
+    The routes are the project's own; without a routing file there is the bot `sandbox:bot`.
 
     Args:
-        folder: where the ledger goes; it must exist.
+        folder: for the ledger; it must exist.
     """
     settings: dict[str, Any] = {
         "http_client": sandbox.http_client(),

@@ -1,4 +1,4 @@
-"""What another process may ask of a served sandbox: seed, script, count.
+"""What another process may do with a served sandbox: seed, inject faults, count.
 
 `POST /_sandbox/NAME` with the arguments as JSON runs the method of that name of `StripeSandbox`, or
 of its faults for `faults/NAME`, and answers with its result as JSON. `RemoteSandbox` is the client.
@@ -11,7 +11,7 @@ from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .sandbox import StripeSandbox
+    from .served import Served
 
 PREFIX = "/_sandbox/"
 _METHODS = frozenset(
@@ -32,10 +32,10 @@ _FAULTS = frozenset(
 
 
 class ControlError(Exception):
-    """A command that the control endpoint does not have, or that failed."""
+    """An unknown command of the control endpoint, or one that failed."""
 
 
-def run_command(sandbox: StripeSandbox, name: str, arguments: dict[str, Any]) -> Any:
+def run_command(sandbox: Served, name: str, arguments: dict[str, Any]) -> Any:
     """Run one command on a sandbox, and return its result as JSON data."""
     if name in _VALUES:
         return _plain(getattr(sandbox, name))

@@ -1,4 +1,4 @@
-"""The table of endpoints: which request is answered by which function, with which parameters."""
+"""The table of endpoints: which function answers which request, with which parameters."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Handler = Callable[[Call], Json]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One endpoint; `kind` is the object that it answers with, or lists."""
+    """One endpoint; `kind` is the object that it returns or lists."""
 
     handler: Handler
     params: Params

@@ -1,4 +1,4 @@
-"""`expand[]`: ids in an answer replaced by the objects that they name. Stripe: "Expanding"."""
+"""`expand[]`: replaces ids in an answer by the objects. Stripe: "Expanding"."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .account import AccountState
 from .failures import Json, StripeFailure, invalid
 
 MAX_DEPTH = 4
-# Lists that an object shows only when they are asked for: kind and the field that names the owner.
+# Lists that an object shows only on request: kind and the field that names the owner.
 _INCLUDED = {
     ("invoice", "payments"): ("invoice_payment", "invoice"),
     ("charge", "refunds"): ("refund", "charge"),
@@ -47,7 +47,7 @@ def check_expansions(kind: str, paths: list[str], *, listed: bool) -> None:
 
 
 def expand(account: AccountState, item: Json, paths: list[str]) -> Json:
-    """Return a copy of an answer with the paths expanded; the state itself stays as it is."""
+    """Return a copy of an answer with the paths expanded; the state does not change."""
     for path in paths:
         item = _along(account, item, path.split("."), path)
     return item

@@ -26,8 +26,8 @@ _KINDS = {
 class StripeFailure(Exception):  # noqa: N818 - It is an answer of Stripe's, not a fault of ours.
     """An answer that is not a 2xx. Stripe: "Errors".
 
-    `saved` tells whether the idempotency layer keeps it: whatever happened once an endpoint began
-    to execute is kept, a refusal before that is not.
+    `saved` says whether the idempotency layer keeps it: it keeps results from the start of the
+    endpoint's execution on, and no refusal before that.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class StripeFailure(Exception):  # noqa: N818 - It is an answer of Stripe's, not
 
     @property
     def body(self) -> Json:
-        """The JSON that goes over the wire."""
+        """The JSON of the response."""
         return {"error": self.error}
 
 
@@ -78,9 +78,9 @@ def missing(kind: str, target: str, *, param: str = "id", status: int = 404) -> 
 
 
 def not_modelled(what: str) -> StripeFailure:
-    """Return the refusal of something that Stripe knows and the sandbox does not.
+    """Return the refusal of something that Stripe supports and the sandbox does not.
 
-    To accept it and do nothing would let a test pass that proves nothing.
+    Accepting it and doing nothing would let a test pass that proves nothing.
     """
     return invalid(
         f"Stripe knows {what}, but this sandbox does not model it, so it refuses rather than "

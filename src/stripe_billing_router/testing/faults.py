@@ -1,4 +1,4 @@
-"""Faults that happen to a request on purpose, scripted in order or drawn from a seed.
+"""Faults injected into requests, scripted in order or drawn from a seed.
 
 Each scripted fault matches requests by method and path, and is used up after `times` of them. A
 request meets at most one fault: the first of the script that matches, else one of the random
@@ -29,7 +29,7 @@ FaultKind = Literal[
     "refund_status",
 ]
 
-# These show on their way to or from Stripe; the others are the endpoint's own decisions.
+# These happen on the way to or from Stripe; the endpoint decides the others.
 _IN_ENDPOINT = ("decline", "refund_status")
 RANDOM_KINDS: tuple[FaultKind, ...] = (
     "lose_reply",
@@ -44,15 +44,15 @@ RANDOM_KINDS: tuple[FaultKind, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong.
+    """One injected fault.
 
     Args:
         kind: what goes wrong; the methods of `FaultPlan` describe each kind.
         method: which requests, such as `POST`; `*` for all.
         path: which requests, a pattern as in fnmatch, such as `/v1/payment_intents*`.
-        times: how many requests it happens to; None for all from now on.
-        skip: how many matching requests pass unharmed before the first.
-        delay_s: how long the answer takes, in seconds of real time; the key is in use meanwhile.
+        times: how many requests it affects; None for all from now on.
+        skip: how many matching requests pass before the first.
+        delay_s: how long the answer takes, in seconds of real time; until then the key is in use.
         options: what the kind needs, by name.
     """
 
@@ -65,7 +65,7 @@ class Fault:
     options: dict[str, Any] = field(default_factory=dict)
 
     def matches(self, method: str, path: str) -> bool:
-        """Whether the request is one of those that it may happen to."""
+        """Return whether it may affect the request."""
         return self.method in ("*", method) and fnmatchcase(path, self.path)
 
 
@@ -94,7 +94,7 @@ class FaultPlan:
             self._script.append(_Scripted(fault, fault.skip, fault.times))
 
     def clear(self) -> None:
-        """Drop the script and the random faults; requests that are delayed go on at once."""
+        """Drop the script and the random faults; delayed requests continue at once."""
         with self._lock:
             self._script.clear()
             self._random = None
@@ -103,7 +103,7 @@ class FaultPlan:
 
     @property
     def pending(self) -> int:
-        """How many scripted faults have not been used up."""
+        """How many scripted faults are not used up."""
         return len(self._script)
 
     def random(
@@ -133,12 +133,12 @@ class FaultPlan:
         """Refuse the connection: nothing is sent, nothing is executed.
 
         Over a socket the connection is reset before the request is executed, which a client
-        cannot tell from a lost reply.
+        cannot distinguish from a lost reply.
         """
         self.add(Fault("refuse", **where))
 
     def delay(self, seconds: float, **where: Any) -> None:
-        """Execute the request after a while; its idempotency key is in use meanwhile."""
+        """Execute the request after a while; until then its idempotency key is in use."""
         self.add(Fault("delay", delay_s=seconds, **where))
 
     def server_error(
@@ -147,8 +147,8 @@ class FaultPlan:
         """Answer with a 5xx.
 
         Args:
-            stored: whether the idempotency layer keeps this very answer, so that the same key
-                never heals. Otherwise the same key gives what really came of it.
+            stored: whether the idempotency layer keeps this answer, so that the same key always
+                gets it. Otherwise the same key gets the real result.
             executed: whether the request took effect.
             status: 500 to 504, or 424.
         """
@@ -168,7 +168,7 @@ class FaultPlan:
         self.add(Fault("truncate", **where))
 
     def not_json(self, **where: Any) -> None:
-        """Execute, and answer 200 with a page of HTML."""
+        """Execute, and answer 200 with an HTML page."""
         self.add(Fault("not_json", **where))
 
     def foreign_account(
@@ -180,24 +180,24 @@ class FaultPlan:
         stored: bool = False,
         **which: Any,
     ) -> None:
-        """Execute, and let the answer name another account.
+        """Execute, and have the answer name another account.
 
         Args:
-            account_id: the foreign account, `acct_…`, or anything else to have it malformed.
+            account_id: the foreign account, `acct_…`, or anything else for a malformed one.
             where: `header`, `on_behalf_of`, `transfer_data.destination`, `issuer.account` or
                 `account`.
             expanded: give the account as an object instead of its id.
-            stored: change the object at Stripe as well, so that reading it again shows the same.
+            stored: also change the object at Stripe, so that reading it again shows the same.
         """
         options = {"account_id": account_id, "where": where, "expanded": expanded, "stored": stored}
         self.add(Fault("foreign_account", options=options, **which))
 
     def livemode(self, value: bool = False, **where: Any) -> None:
-        """Execute, and let the answer's objects say that they are not live."""
+        """Execute, and mark the answer's objects as not live."""
         self.add(Fault("livemode", options={"value": value}, **where))
 
     def decline(self, code: str = "generic_decline", **where: Any) -> None:
-        """Decline the next payment attempt, whatever card it is made with.
+        """Decline the next payment attempt, with any card.
 
         Args:
             code: a decline code such as `insufficient_funds`, or `authentication_required`.
@@ -211,18 +211,18 @@ class FaultPlan:
 
     @property
     def cleared(self) -> threading.Event:
-        """Set by the next `clear`; what is delayed waits for it."""
+        """Set by the next `clear`; delayed requests wait for it."""
         return self._cleared
 
     def on_request(self, method: str, path: str) -> Fault | None:
-        """Return the fault that this request meets on its way, and use it up."""
+        """Return the fault of this request, and use it up."""
         if not self._script and self._random is None:
             return None
         with self._lock:
             return self._take(method, path, None) or self._draw(path)
 
     def in_endpoint(self, kind: FaultKind, method: str, path: str) -> Fault | None:
-        """Return what an endpoint is to decide otherwise than it would, and use it up."""
+        """Return the fault that changes an endpoint's decision, and use it up."""
         if not self._script:
             return None
         with self._lock:

@@ -36,7 +36,7 @@ def _put(tree: dict[str, Any], path: list[str], value: str) -> None:
 
 
 def _lists(value: Any) -> Any:
-    """Turn `{"0": …, "1": …}` into a list, all the way down."""
+    """Turn `{"0": …, "1": …}` into a list, at every level."""
     if not isinstance(value, dict):
         return value
     if value and all(name.isdigit() for name in value):

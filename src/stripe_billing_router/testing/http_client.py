@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Headers(Mapping[str, str]):
-    """An answer's headers; their names may be written in any case."""
+    """An answer's headers; names are case-insensitive."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._values = {name.lower(): value for name, value in headers.items()}
@@ -46,7 +46,7 @@ def _client_class() -> Callable[[Service], stripe.HTTPClient]:
     import stripe  # noqa: PLC0415 - Importing this package must not import the SDK.
 
     class SandboxHTTPClient(stripe.HTTPClient):
-        """Hand the SDK's requests to a sandbox in the same process.
+        """Pass the SDK's requests to a sandbox in the same process.
 
         A fault of the connection is `stripe.APIConnectionError` with the attribute `not_sent`, as
         the router's own transport raises it: true only if nothing can have been executed.
@@ -69,7 +69,7 @@ def _client_class() -> Callable[[Service], stripe.HTTPClient]:
             """Answer one request.
 
             Raises:
-                stripe.APIConnectionError: a scripted fault took the answer away.
+                stripe.APIConnectionError: a scripted fault dropped the answer.
             """
             address = urlsplit(url)
             target = f"{address.path}?{address.query}" if address.query else address.path

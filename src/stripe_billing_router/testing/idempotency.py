@@ -19,7 +19,7 @@ MAX_KEY_LENGTH = 255
 
 @dataclass(slots=True)
 class SavedAnswer:
-    """One key: what it was used for, and what was answered; without status while it is in use."""
+    """One key: its request and its answer; without status while it is in use."""
 
     endpoint: str
     params: dict[str, Any]
@@ -30,7 +30,7 @@ class SavedAnswer:
 
 
 class SavedAnswers:
-    """The keys of one account. Not thread-safe: its user holds the sandbox's lock."""
+    """The keys of one account. Not thread-safe: the caller holds the sandbox's lock."""
 
     def __init__(self) -> None:
         self._by_key: OrderedDict[str, SavedAnswer] = OrderedDict()
@@ -70,13 +70,13 @@ class SavedAnswers:
         return known
 
     def finish(self, key: str, status: int, body: bytes) -> None:
-        """Save what was answered."""
+        """Save the answer."""
         saved = self._by_key.get(key)
         if saved is not None:
             saved.status, saved.body = status, body
 
     def abandon(self, key: str) -> None:
-        """Forget a key whose request did not get as far as executing."""
+        """Forget a key whose request was not executed."""
         self._by_key.pop(key, None)
 
     def _forget_before(self, moment_s: float) -> None:

@@ -42,7 +42,7 @@ class Keys:
         return key
 
     def permit(self, key: str, method: str, path: str) -> None:
-        """Raise 403 where a restricted key lacks the permission."""
+        """Raise 403 if a restricted key lacks the permission."""
         for denied_method, pattern in self.denied.get(key, ()):
             if denied_method in ("*", method) and fnmatchcase(path, pattern):
                 raise StripeFailure(

@@ -21,7 +21,7 @@ SEARCH = Params(
     {"query": identifier, "limit": at_least(1, 100), "page": text, "expand": texts},
     required=("query",),
 )
-# A page's size, where the request names none. Stripe: "Pagination".
+# The default size of a page. Stripe: "Pagination".
 _DEFAULT_LIMIT = 10
 
 _COMPARE: dict[str, Callable[[int, int], bool]] = {
@@ -46,7 +46,7 @@ def page_of(
 
     Args:
         matches: an object is listed only if it matches.
-        same: parameters that an object must have the same value for.
+        same: parameters whose value an object must share.
     """
     params = call.params
     wanted = {name: params[name] for name in same if name in params}
@@ -63,7 +63,7 @@ def page_of(
 
 
 def cut(call: Call, kind: str, listed: Iterable[Json]) -> Json:
-    """Return the page that the cursors ask for, of objects that are in order."""
+    """Return the page at the cursors, of objects that are in order."""
     params = call.params
     limit = params.get("limit", _DEFAULT_LIMIT)
     for cursor in ("starting_after", "ending_before"):
@@ -91,7 +91,7 @@ def _position(ids: list[str], cursor: str, kind: str, param: str) -> int:
 
 
 def search(call: Call, kind: str) -> Json:
-    """Return the objects that a query finds. New ones are found only after the search lag."""
+    """Return the objects that match a query. New ones match only after the search lag."""
     params = call.params
     clauses = _clauses(params["query"])
     newest = call.now - call.search_lag_s

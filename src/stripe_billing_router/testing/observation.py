@@ -1,4 +1,4 @@
-"""What a test looks at afterwards: requests that arrived, money that moved, objects."""
+"""What a test checks afterwards: requests that arrived, money that moved, objects."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def count(requests: Iterable[RequestRecord], pattern: str) -> int:
 
 
 def moved(account: AccountState) -> Iterator[Effect]:
-    """Yield the money that moved in one account: captured charges, then refunds under way."""
+    """Yield the money that moved in one account: captured charges, then refunds."""
     for charge in account.objects["charge"].values():
         if charge["status"] == "succeeded":
             yield _effect(account, "charge", charge, charge["amount_captured"])
@@ -59,18 +59,18 @@ def _metadata_of(invoice: Json) -> Json:
 
 
 class Observation:
-    """The methods of a sandbox that look at it. The objects are Stripe's JSON, and live."""
+    """The methods of a sandbox that inspect it. The objects are Stripe's JSON, and live."""
 
     _service: Service
 
     @property
     def account_id(self) -> str:
-        """The account that keys belong to unless they were given another."""
+        """The default account of keys."""
         return self._service.main.id
 
     @property
     def requests(self) -> list[RequestRecord]:
-        """Every request so far, in the order of arrival."""
+        """Every request so far, in order of arrival."""
         with self._service.lock:
             return list(self._service.requests)
 
@@ -78,7 +78,7 @@ class Observation:
         """Return how many requests arrived, as in `sandbox.count("POST /v1/refunds")`.
 
         Args:
-            request: a method and a path, both may be patterns as in fnmatch.
+            request: a method and a path; both may be patterns as in fnmatch.
         """
         return count(self.requests, request)
 
@@ -119,7 +119,7 @@ class Observation:
 
     @property
     def customers(self) -> Mapping[str, Json]:
-        """The customers by id; of a deleted one the stub is left."""
+        """The customers by id; a deleted one leaves a stub."""
         return self.objects("customer")
 
     @property
@@ -129,7 +129,7 @@ class Observation:
 
     @property
     def payment_intents(self) -> Mapping[str, Json]:
-        """The PaymentIntents by id, those of invoices among them."""
+        """The PaymentIntents by id, including those of invoices."""
         return self.objects("payment_intent")
 
     @property

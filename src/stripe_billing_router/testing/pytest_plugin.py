@@ -1,7 +1,7 @@
-"""The pytest plugin: a test that asks for `stripe_sandbox` pays at a sandbox, and nowhere else.
+"""The pytest plugin: a test that requests `stripe_sandbox` pays at a sandbox only.
 
 pytest loads this module in every run where the package is installed, so it imports nothing of ours
-until a test asks for a fixture.
+until a test requests a fixture.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def stripe_sandbox_settings() -> dict[str, Any]:
     """Give settings for the router of `stripe_sandbox`; override it in a conftest to add your own.
 
-    Whatever it returns wins over what the fixture would set, such as `routing_config`.
+    Its values override the fixture's own settings, such as `routing_config`.
     """
     return {}
 
@@ -29,12 +29,11 @@ def stripe_sandbox_settings() -> dict[str, Any]:
 def stripe_sandbox(
     tmp_path: Path, stripe_sandbox_settings: dict[str, Any]
 ) -> Iterator[StripeSandbox]:
-    """Give a fresh sandbox, with the default router connected to it and a ledger of its own.
+    """Give a fresh sandbox, with the default router connected to it and a new ledger.
 
-    The customers and prices that the routing file names are there, each customer with a card that
-    works; call `seed_routes` after `register_route`. Without a routing file there is one bot,
-    `sandbox:bot`. No key, Vault or database of the environment is touched, and afterwards the
-    router is forgotten.
+    The customers and prices in the routing file exist, each customer with a working card; call
+    `seed_routes` after `register_route`. Without a routing file there is one bot, `sandbox:bot`. No
+    key, Vault or database of the environment is used, and the router is reset afterwards.
     """
     import stripe_billing_router as router  # noqa: PLC0415 - See the module's docstring.
 

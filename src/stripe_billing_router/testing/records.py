@@ -1,4 +1,4 @@
-"""What a sandbox remembers for assertions: the requests it got, and the money it moved."""
+"""What a sandbox records for assertions: the requests it received, and the money it moved."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, Literal
 
 @dataclass(slots=True)
 class RequestRecord:
-    """One request, as it arrived, and what became of it.
+    """One request, as it arrived, and its result.
 
     Attributes:
-        status: of the answer that was made, even if it was lost on its way; None while it runs,
-            and for a refused connection.
-        account: whose key it came with, if the key is known.
-        fault: the kind of fault that it met, if any.
+        status: of the answer, even if that was lost; None while the request runs, and for a
+            refused connection.
+        account: the account of its key, if the key is known.
+        fault: the kind of the injected fault, if any.
         replayed: whether the answer came from the idempotency layer.
     """
 
@@ -31,16 +31,16 @@ class RequestRecord:
 
     @property
     def arrived(self) -> bool:
-        """Whether Stripe would have seen it at all."""
+        """Whether it reached Stripe."""
         return self.fault != "refuse"
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Money that moved: a captured charge, or a refund that is not failed.
+    """Money that moved: a captured charge, or a refund that has not failed.
 
-    `amount_minor` is positive for both. `metadata` is the object's own; that of a charge for an
-    invoice is the invoice's, or its subscription's.
+    `amount_minor` is positive for both. `metadata` is the object's own; for the charge of an
+    invoice it is the invoice's, or its subscription's.
     """
 
     kind: Literal["charge", "refund"]
@@ -56,7 +56,7 @@ class Effect:
 
 @dataclass(slots=True)
 class SandboxResponse:
-    """An answer, and whether it gets to the client.
+    """An answer, and whether it reaches the client.
 
     `delivery` is `whole`; `refused`: no connection, nothing executed; `lost`: executed, and the
     connection dropped instead of an answer; `truncated`: it breaks in the middle of the body.

@@ -1,4 +1,4 @@
-"""The client of a served sandbox: what another process scripts it and counts at it with."""
+"""The client of a served sandbox: another process injects faults and counts with it."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from .records import Effect, RequestRecord
 
 
 class RemoteSandbox:
-    """A sandbox that another process serves: script it and count at it.
+    """A sandbox that another process serves: inject faults into it, and count.
 
     Args:
-        url: what `SandboxServer.url` says.
+        url: the value of `SandboxServer.url`.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        # Not through a proxy of the environment: it is on this very machine.
+        # Not through a proxy of the environment: it is on this machine.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def call(self, command: str, **arguments: Any) -> Any:
-        """Run a method of `StripeSandbox` over there, such as `call("add_customer", …)`.
+        """Run a method of the remote `StripeSandbox`, such as `call("add_customer", …)`.
 
         Raises:
             ControlError: there is no such command, or it refused its arguments.
-            OSError: nobody answers there.
+            OSError: nothing answers there.
         """
         request = urllib.request.Request(  # noqa: S310 - The address of the caller's own sandbox.
             f"{self.url}{PREFIX}{command}",
@@ -45,7 +45,7 @@ class RemoteSandbox:
         raise ControlError(f"{command}: {reason}")
 
     def fault(self, kind: str, **arguments: Any) -> None:
-        """Script a fault, as the method of that name of `FaultPlan` does."""
+        """Inject a fault, as the method of that name of `FaultPlan` does."""
         self.call(f"faults/{kind}", **arguments)
 
     def count(self, request: str) -> int:
@@ -65,7 +65,7 @@ class RemoteSandbox:
         return [Effect(**item) for item in self.call("effects")]
 
     def requests(self) -> list[RequestRecord]:
-        """Return every request so far, in the order of arrival."""
+        """Return every request so far, in order of arrival."""
         return [RequestRecord(**item) for item in self.call("requests")]
 
     def objects(self, kind: str) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The sandbox as a test sees it: the wire, and what is scripted on it."""
+"""The sandbox as a test sees it: requests, faults, and what happens at Stripe."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 
 class StripeSandbox(Seeding, Observation):
-    """A stateful Stripe in this process, as one live-mode account sees it.
+    """A stateful Stripe in this process, as seen by one live-mode account.
 
-    It answers any well-formed live key; its objects are the JSON that Stripe would send, readable
-    as `sandbox.payment_intents["pi_…"]`. It may be used from many threads.
+    It accepts any well-formed live key; its objects are the JSON that Stripe would send, readable
+    as `sandbox.payment_intents["pi_…"]`. Safe to use from many threads.
 
     Args:
-        account_id: the account that keys belong to unless `add_account` says otherwise.
+        account_id: the account of keys that `add_account` does not assign to another.
         clock: returns the time in seconds since the epoch; `advance` adds to it.
-        seed: of the ids that it gives; the same seed gives the same ids.
+        seed: for the generated ids; the same seed gives the same ids.
         search_lag_s: how long a new object stays invisible to searches, in seconds. Stripe: "Search
             is not for read-after-write flows".
     """
@@ -68,8 +68,8 @@ class StripeSandbox(Seeding, Observation):
     def serve(self, port: int = 0) -> Iterator[SandboxServer]:
         """Serve this sandbox on loopback, so that several processes share it.
 
-        Inside the `with` block it answers at `server.url`. Other processes script and count with
-        `RemoteSandbox(server.url)`.
+        Inside the `with` block it answers at `server.url`. Other processes inject faults and count
+        with `RemoteSandbox(server.url)`.
 
         Args:
             port: 0 for any free one.
@@ -86,11 +86,11 @@ class StripeSandbox(Seeding, Observation):
 
     @property
     def faults(self) -> FaultPlan:
-        """What shall go wrong; see `FaultPlan`."""
+        """The injected faults; see `FaultPlan`."""
         return self._service.faults
 
     def advance(self, *, seconds: float = 0, hours: float = 0, days: float = 0) -> None:
-        """Let time pass at Stripe; idempotency keys older than 24 hours are forgotten."""
+        """Move Stripe's clock forward; it forgets idempotency keys older than 24 hours."""
         self._service.world.advance(seconds + 3600 * hours + 86400 * days)
 
     @property
@@ -103,19 +103,19 @@ class StripeSandbox(Seeding, Observation):
         self._service.keys.revoked.add(key)
 
     def deny(self, key: str, path: str, method: str = "*") -> None:
-        """Answer 403 to this key where it asks for a path, a pattern as in fnmatch."""
+        """Answer 403 to this key for a path, a pattern as in fnmatch."""
         self._service.keys.denied.setdefault(key, []).append((method, path))
 
     def settle_payment(self, payment_intent: str, *, succeeded: bool = True) -> None:
-        """Decide a PaymentIntent that is `processing`, or whose customer had to authenticate."""
+        """Complete or fail a PaymentIntent that is `processing`, or waits for the customer."""
         settle_payment(self._service, payment_intent, succeeded=succeeded)
 
     def complete_checkout(self, session: str, payment_method: str = "pm_card_visa") -> Json:
-        """Let the customer pay on Stripe's page; a declined card leaves the session open."""
+        """Pay as the customer on Stripe's page; a declined card leaves the session open."""
         return complete_checkout(self._service, session, payment_method)
 
     def settle_refund(self, refund: str, status: str = "succeeded") -> None:
-        """Decide a refund that is under way: `succeeded`, `failed` or `canceled`."""
+        """Finish a pending refund: `succeeded`, `failed` or `canceled`."""
         with self._service.lock:
             refunds.settle(self._owner_of(refund), refund, status)
 

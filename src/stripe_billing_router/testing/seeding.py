@@ -1,4 +1,4 @@
-"""What a sandbox has before the test begins: accounts, customers, prices, payments."""
+"""What a sandbox has before a test begins: accounts, customers, prices, payments."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .settling import add_invoice_payment, add_paid_intent
 
 
 class Seeding:
-    """The methods of a sandbox that add what is there from the start; no request is needed."""
+    """The methods of a sandbox that add objects without a request."""
 
     _service: Service
 
@@ -31,10 +31,10 @@ class Seeding:
     def add_account(
         self, account_id: str, *, key: str | None = None, balance: dict[str, int] | None = None
     ) -> None:
-        """Add another account, and let a key belong to it.
+        """Add another account, and assign a key to it.
 
         Args:
-            balance: what is available, in minor units by currency.
+            balance: the available balance, in minor units by currency.
         """
         with self._service.lock:
             if account_id not in self._service.accounts:
@@ -43,7 +43,7 @@ class Seeding:
                 self._service.keys.account_of[key] = account_id
 
     def add_product(self, product: str) -> Json:
-        """Add a product, or return the one that is there."""
+        """Add a product, or return the existing one."""
         with self._service.lock:
             known = self._main.objects["product"].get(product)
             return known or self._main.add(catalog.new_product(product, self._now))
@@ -92,9 +92,9 @@ class Seeding:
 
         Args:
             payment_method: their default; a test card such as `pm_card_visa`, which is attached
-                under an id of its own, or one that was added by `add_payment_method`.
+                under a new id, or one that was added by `add_payment_method`.
             balance: in minor units; negative is a credit, positive a debt that the next invoice
-                takes in.
+                collects.
         """
         with self._service.lock:
             added = self._main.add(
@@ -115,11 +115,11 @@ class Seeding:
     def add_payment_method(
         self, payment_method: str, behaves: str = "succeeds", *, customer: str | None = None
     ) -> Json:
-        """Add a payment method under an id of your own.
+        """Add a payment method under a given id.
 
         Args:
-            behaves: `succeeds`, `processes`, `authentication`, or the decline code that it is
-                declined with, such as `insufficient_funds`.
+            behaves: `succeeds`, `processes`, `authentication`, or the code of its decline, such as
+                `insufficient_funds`.
         """
         with self._service.lock:
             self._main.behaviours[payment_method] = behaviour_named(behaves)
@@ -133,7 +133,7 @@ class Seeding:
         amount_minor: int = 1000,
         currency: str = "usd",
     ) -> Json:
-        """Add a PaymentIntent that was paid before the test began, under an id of your own."""
+        """Add a PaymentIntent that was paid before the test began, under a given id."""
         return add_paid_intent(self._service, payment_intent, customer, amount_minor, currency)
 
     def add_invoice_payment(
@@ -142,18 +142,18 @@ class Seeding:
         kind: Literal["payment_intent", "charge", "payment_record"] = "payment_intent",
         amount_minor: int = 100,
     ) -> Json:
-        """Add a further payment to an invoice, as somebody may in the dashboard.
+        """Add another payment to an invoice, as a person may in the dashboard.
 
         Args:
-            kind: what it was paid with; a `payment_record` is money from outside Stripe.
+            kind: the kind of payment; a `payment_record` is money from outside Stripe.
         """
         return add_invoice_payment(self._service, invoice, kind, amount_minor)
 
     def seed_routes(self, routes: Iterable[Any], *, unit_amount: int = 1000) -> None:
-        """Add the customers, products and prices that routes name, unless they are there.
+        """Add the customers, products and prices of routes, unless they exist.
 
-        Customers get a card that works; a route's `price_id` becomes a one-time price, its
-        `subscription_price_id`, where that is another one, a monthly price.
+        Customers get a working card; a route's `price_id` becomes a one-time price, and a different
+        `subscription_price_id` a monthly price.
 
         Args:
             routes: such as `stripe_billing_router.ROUTING_TABLE.values()`.
@@ -186,5 +186,5 @@ class Seeding:
                 self.add_payment_method(method, customer=route.customer_id)
 
     def set_balance(self, currency: str, amount_minor: int) -> None:
-        """Set what is available in one currency, in minor units."""
+        """Set the available balance in one currency, in minor units."""
         self._main.available_minor[currency] = amount_minor

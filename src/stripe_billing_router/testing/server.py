@@ -16,20 +16,20 @@ from .control import PREFIX, ControlError, run_command
 
 if TYPE_CHECKING:
     from .records import SandboxResponse
-    from .sandbox import StripeSandbox
+    from .served import Served
 
 LOOPBACK = "127.0.0.1"
-# With this option, closing a socket resets the connection instead of ending it in good order.
+# With this option, closing a socket resets the connection.
 _RESET = struct.pack("ii", 1, 0)
 
 
 class SandboxServer:
-    """Answer for a sandbox at `http://127.0.0.1:port`, with a thread per connection.
+    """Serve a sandbox at `http://127.0.0.1:port`, with a thread per connection.
 
-    It binds loopback only: what it serves has no protection, and needs none there.
+    It binds loopback only, because it has no protection.
     """
 
-    def __init__(self, sandbox: StripeSandbox, port: int = 0) -> None:
+    def __init__(self, sandbox: Served, port: int = 0) -> None:
         self.sandbox = sandbox
         self._http = _Server((LOOPBACK, port), sandbox)
         self._thread: threading.Thread | None = None
@@ -45,7 +45,7 @@ class SandboxServer:
         return f"http://{LOOPBACK}:{self.port}"
 
     def start(self) -> None:
-        """Begin to answer, in the background."""
+        """Start serving, in the background."""
         self._thread = threading.Thread(
             target=self._http.serve_forever,
             kwargs={"poll_interval": 0.05},
@@ -67,7 +67,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], sandbox: StripeSandbox) -> None:
+    def __init__(self, address: tuple[str, int], sandbox: Served) -> None:
         self.sandbox = sandbox
         self._open: set[socket.socket] = set()
         super().__init__(address, _Handler)
@@ -82,13 +82,13 @@ class _Server(ThreadingHTTPServer):
 
     def server_close(self) -> None:
         for connection in list(self._open):
-            # The thread that waits for the next request on it wakes up and ends.
+            # The thread that waits for the next request wakes up and ends.
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         super().server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Stay silent about clients that were killed, and loud about our own faults."""
+        """Ignore clients that were killed, and report our own faults."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -98,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     @property
-    def _sandbox(self) -> StripeSandbox:
+    def _sandbox(self) -> Served:
         return cast("_Server", self.server).sandbox
 
     def do_GET(self) -> None:
@@ -149,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(
         self, status: int, headers: dict[str, str], body: bytes, stop_at: int | None = None
     ) -> None:
-        """Send head and body in one piece, so that neither waits for the other."""
+        """Send head and body together, so that neither waits for the other."""
         lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         lines.append(f"Content-Length: {len(body)}")

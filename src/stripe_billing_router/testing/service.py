@@ -24,13 +24,13 @@ from .world import World
 
 API_VERSION = "2026-10-28.endive"
 _HARMLESS = Fault("delay")
-# Requests that are remembered; a long benchmark must not fill the memory with them.
+# How many requests are kept; a long benchmark must not fill the memory with them.
 _REMEMBERED = 200_000
 
 
 @dataclass(slots=True)
 class _Request:
-    """A request on its way through the service."""
+    """A request in the service."""
 
     method: str
     path: str
@@ -43,13 +43,13 @@ class _Request:
 
     @property
     def key(self) -> str | None:
-        """The idempotency key; it means something on POST only."""
+        """The idempotency key; used on POST only."""
         return self.record.idempotency_key if self.method == "POST" else None
 
 
 @dataclass(slots=True)
 class _Admitted:
-    """A request that may be executed, or was before."""
+    """A request that may be executed, or was executed before."""
 
     endpoint: Endpoint
     call: Call
@@ -77,7 +77,7 @@ class Service:
         path, _, query = path.partition("?")
         lowered = {name.lower(): value for name, value in headers.items()}
         params = decode(body or "" if method == "POST" else query)
-        # Read before the fault is taken, so that no `clear` can fall between the two unseen.
+        # Read before the fault is taken, so that no `clear` in between is missed.
         cleared = self.faults.cleared
         fault = self.faults.on_request(method, path) or _HARMLESS
         with self.lock:
@@ -109,7 +109,7 @@ class Service:
                     return self._execute(request, self._admit(request))
             with self.lock:
                 admitted = self._admit(request)
-            # The key is in use meanwhile, and the sandbox is free for other requests.
+            # The key is in use until then, and the sandbox is free for other requests.
             request.cleared.wait(request.fault.delay_s)
             with self.lock:
                 return self._execute(request, admitted)
@@ -118,7 +118,7 @@ class Service:
             return failure.status, _encode(failure.body)
 
     def _admit(self, request: _Request) -> _Admitted:
-        """Check all that comes before execution; from here on the key is in use."""
+        """Run all checks before the execution; from here on the key is in use."""
         record, fault = request.record, request.fault
         if fault.kind == "rate_limit":
             raise _rate_limited(fault)
@@ -176,7 +176,7 @@ class Service:
         return self.accounts[named]
 
     def _execute(self, request: _Request, admitted: _Admitted) -> tuple[int, bytes]:
-        """Execute, or replay; what comes of it is saved under the key."""
+        """Execute, or replay; save the result under the key."""
         fault, key, account = request.fault, request.key, admitted.call.account
         options = fault.options if fault.kind == "server_error" else {}
         if admitted.saved is not None:

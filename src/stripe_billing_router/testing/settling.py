@@ -24,12 +24,12 @@ def _owner(service: Service, target: str) -> AccountState:
 
 
 def _call(service: Service, account: AccountState, params: dict[str, Any]) -> Call:
-    """Return a call as if a request had come in, for what happens without one."""
+    """Return a call as if a request had arrived, for what happens without one."""
     return Call(service.world, account, service.faults, "POST", "/_sandbox", params)
 
 
 def settle_payment(service: Service, target: str, *, succeeded: bool) -> None:
-    """Decide a PaymentIntent; see `StripeSandbox.settle_payment`."""
+    """Complete or fail a PaymentIntent; see `StripeSandbox.settle_payment`."""
     with service.lock:
         account = _owner(service, target)
         intent = account.find("payment_intent", target)
@@ -53,7 +53,7 @@ def _try_to_pay(call: Call, intent: Json, method: str, behaviour: Behaviour) -> 
     try:
         pay(call, intent, method, behaviour, customer_present=True, fail_on_action=False)
     except StripeFailure:
-        return  # The customer sees it on the page; nobody here asked.
+        return  # Only the customer sees it, on the page.
 
 
 def complete_checkout(service: Service, target: str, payment_method: str) -> Json:
@@ -110,7 +110,7 @@ def _subscribe(
     try:
         subscription = subscriptions.create(_call(service, account, params))
     except StripeFailure:
-        return  # The customer sees it on the page, and may try another card.
+        return  # Only the customer sees it, on the page, and may try another card.
     session |= {
         "subscription": subscription["id"],
         "invoice": subscription["latest_invoice"],
@@ -137,7 +137,7 @@ def add_invoice_payment(
     kind: Literal["payment_intent", "charge", "payment_record"],
     amount_minor: int,
 ) -> Json:
-    """Add a further paid payment to an invoice; see `StripeSandbox.add_invoice_payment`."""
+    """Add another paid payment to an invoice; see `StripeSandbox.add_invoice_payment`."""
     with service.lock:
         account = _owner(service, invoice_id)
         invoice = account.find("invoice", invoice_id)

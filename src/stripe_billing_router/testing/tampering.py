@@ -1,4 +1,4 @@
-"""Faults that show in an answer: what a broken wire, or somebody else's account, makes of it."""
+"""Faults in an answer: broken by the connection, or of another account."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HTML = b"<html><body><h1>Our own gateway, not Stripe, answered this</h1></body>
 
 
 def tamper(response: SandboxResponse, fault: Fault, account: AccountState | None) -> None:
-    """Change an answer as the fault says."""
+    """Change an answer according to the fault."""
     if fault.kind == "lose_reply":
         response.delivery = "lost"
     elif fault.kind == "truncate":

@@ -1,7 +1,7 @@
-"""Parameters as Stripe checks them: which an endpoint takes, of which type, which it must have.
+"""Parameters as Stripe checks them: names, types, and which are required.
 
 A checker gets the decoded form value and its name, and returns the value as JSON data, or raises
-the refusal that Stripe would give.
+Stripe's refusal.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Check = Callable[[Any, str], Any]
 
 
 def words(text: str) -> frozenset[str]:
-    """Return the names written in one string, for tables that a person can read."""
+    """Return the names in one string, for readable tables."""
     return frozenset(text.split())
 
 
@@ -34,13 +34,13 @@ _CURRENCIES = words(
 
 @dataclass(frozen=True)
 class Params:
-    """What one endpoint takes.
+    """The parameters of one endpoint.
 
     Args:
-        checks: the parameters that mean something here, each with its checker.
-        required: those without which the request is refused.
-        ignored: parameters of Stripe's that change nothing that a payment test looks at.
-        refused: parameters of Stripe's that would change money or flow, and are not modelled.
+        checks: the parameters that have an effect here, each with its checker.
+        required: those that a request must have.
+        ignored: Stripe's parameters that do not affect a payment test.
+        refused: Stripe's parameters that would change money or flow, and are not modelled.
     """
 
     checks: Mapping[str, Check] = field(default_factory=dict)
@@ -49,11 +49,11 @@ class Params:
     refused: frozenset[str] = frozenset()
 
     def names(self) -> frozenset[str]:
-        """Return every parameter that Stripe itself would know here."""
+        """Return every parameter that Stripe knows here."""
         return frozenset(self.checks) | self.ignored | self.refused
 
     def check(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the checked parameters, without what is ignored."""
+        """Return the checked parameters, without the ignored ones."""
         checks = self.checks
         checked: dict[str, Any] = {}
         for name, value in given.items():
@@ -76,7 +76,7 @@ def unknown_parameter(name: str) -> StripeFailure:
 
 
 def missing_parameter(name: str) -> StripeFailure:
-    """Return Stripe's refusal of a request that lacks a parameter."""
+    """Return Stripe's refusal of a request without a required parameter."""
     return invalid(f"Missing required param: {name}.", code="parameter_missing", param=name)
 
 
@@ -95,7 +95,7 @@ def _not_empty(value: Any, name: str) -> str:
 
 
 def identifier(value: Any, name: str) -> str:
-    """Check the id of another object; whether it exists is the endpoint's question."""
+    """Check the id of another object; the endpoint checks whether it exists."""
     return _not_empty(value, name)
 
 
@@ -115,7 +115,7 @@ def integer(value: Any, name: str) -> int:
 
 
 def at_least(lowest: int, highest: int | None = None) -> Check:
-    """Check an integer between two bounds, both allowed."""
+    """Check an integer between two bounds, inclusive."""
 
     def check(value: Any, name: str) -> int:
         number = integer(value, name)
@@ -155,7 +155,7 @@ def boolean(value: Any, name: str) -> bool:
 
 
 def currency(value: Any, name: str) -> str:
-    """Check a currency that Stripe takes; any case is accepted and answered in lower case."""
+    """Check a currency that Stripe takes; any case is accepted, and returned in lower case."""
     code = _not_empty(value, name).lower()
     if code not in _CURRENCIES:
         raise invalid(
@@ -197,12 +197,12 @@ def metadata(value: Any, name: str) -> dict[str, str]:
 
 
 def anything(value: Any, name: str) -> Any:  # noqa: ARG001 - a checker gets both
-    """Take a value as it is."""
+    """Accept any value unchanged."""
     return value
 
 
 def switched_off(value: Any, name: str) -> dict[str, Any]:
-    """Check a hash that may only say `enabled=false`: the sandbox does not model more of it."""
+    """Check a hash that may only be `enabled=false`: the sandbox models no more of it."""
     if not isinstance(value, dict) or value.get("enabled") != "false":
         raise not_modelled(name)
     return {"enabled": False}

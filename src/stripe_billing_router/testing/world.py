@@ -1,4 +1,4 @@
-"""What the sandbox has instead of the outside world: a clock that can jump, and seeded ids."""
+"""The sandbox's own world: a clock that can jump, and seeded ids."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class World:
 
     Args:
         clock: returns the time in seconds since the epoch.
-        seed: of the random ids.
+        seed: for the random ids.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time, seed: int = 0) -> None:
@@ -28,7 +28,7 @@ class World:
         return self._clock() + self._jumped_s
 
     def advance(self, seconds: float) -> None:
-        """Let time pass without waiting for it."""
+        """Move the clock forward without waiting."""
         self._jumped_s += seconds
 
     def text(self, length: int) -> str:
@@ -36,5 +36,5 @@ class World:
         return "".join(self._random.choices(_ALPHABET, k=length))
 
     def id(self, prefix: str) -> str:
-        """Return a new id in the form of Stripe's, such as `pi_3…` for the prefix `pi_3`."""
+        """Return a new id of Stripe's form, such as `pi_3…` for the prefix `pi_3`."""
         return prefix + self.text(23)

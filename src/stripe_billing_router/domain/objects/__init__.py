@@ -1,1 +1,1 @@
-"""What each Stripe object means: one file an object, one table with a row each."""
+"""What each Stripe object means: one file per object, one table with a row each."""

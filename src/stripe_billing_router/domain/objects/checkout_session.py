@@ -1,4 +1,4 @@
-"""A Checkout session: expired to be undone, and what was paid through it with it."""
+"""A Checkout session: reversed by expiring it and refunding what was paid through it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .kind import ObjectKind, Reversal, ReversalFlow
 
 
 def judge(reply: Reply, email: str | None) -> Outcome:
-    """Judge a session: it is made, whether or not anybody has paid through it yet."""
+    """Judge a session: it is created, whether or not the customer has paid yet."""
     body = reply.body
     return Outcome(
         state=State.SUCCEEDED,
@@ -26,7 +26,7 @@ def judge(reply: Reply, email: str | None) -> Outcome:
 
 
 def reverse(target: str, tags: Tags) -> ReversalFlow:
-    """Expire a session and undo what was paid through it."""
+    """Expire a session and reverse what was paid through it."""
     current = yield StripeCall(
         f"rollback.{target}.read", "checkout.sessions.retrieve", target=target
     )

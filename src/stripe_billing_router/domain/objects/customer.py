@@ -1,4 +1,4 @@
-"""A Customer: made or not, and deleted to be undone."""
+"""A Customer: created or not, and reversed by deleting it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .kind import ObjectKind, Reversal, ReversalFlow
 
 
 def judge(reply: Reply, email: str | None) -> Outcome:
-    """Judge a customer: it is made. The ledger takes its own email."""
+    """Judge a customer: it is created. The ledger takes its email."""
     return Outcome(
         state=State.SUCCEEDED,
         reply=reply,

@@ -1,4 +1,4 @@
-"""An Invoice: judged by what was paid, deleted, voided or refunded to be undone."""
+"""An Invoice: judged by what was paid; reversed by deleting, voiding or refunding it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def judge(reply: Reply, email: str | None) -> Outcome:
     body = reply.body
     status = body.get("status")
     paid = status == "paid"
-    # One that was written off as uncollectible can still be paid, so only a void one is dead.
+    # An uncollectible invoice can still be paid, so only a void one is dead.
     state = State.SUCCEEDED if paid else State.FAILED if status == "void" else State.OPEN
     return Outcome(
         state=state,
@@ -38,7 +38,7 @@ def remove(target: str, prefix: str = "remove") -> Removal:
     try:
         current = yield StripeCall(f"{prefix}.read", "invoices.retrieve", target=target)
     except CallFailedError as failed:
-        if failed.failure.http_status == 404:  # a draft that was deleted is gone for good
+        if failed.failure.http_status == 404:  # a deleted draft does not come back
             return None
         raise
     status = current.body.get("status")
@@ -52,7 +52,7 @@ def remove(target: str, prefix: str = "remove") -> Removal:
 
 
 def payment_of(item: dict[str, Any]) -> tuple[str, str | None]:
-    """Return kind and id of what an `invoice_payment` was paid with."""
+    """Return the kind and id of the payment in an `invoice_payment`."""
     payment = expanded(item.get("payment"))
     kind = str(payment.get("type"))
     return kind, identifier(payment.get(kind))

@@ -1,4 +1,4 @@
-"""What the router has to know of one kind of Stripe object: the shape of a row in the table."""
+"""What the router needs to know about one kind of Stripe object: a row of the table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..flows import Outcome, Tags
 
 @dataclass(frozen=True, slots=True)
 class Reversal:
-    """What became of one object: `complete` when nothing of it is left to take or give back."""
+    """The result for one object: `complete` when nothing of it is left to take or return."""
 
     object: str
     id: str
@@ -29,11 +29,11 @@ Removal = Generator[StripeCall, Reply, Reply | None]
 class ObjectKind:
     """One kind of Stripe object.
 
-    `judge` says what an operation that made it came to, from the object as it is now and the
-    email that the ledger takes. `retrieve` is the method that reads it again while it is not
-    final, with what to expand; None where it is final once made. `remove` takes away one that is
-    only partially created, by its id and the prefix of its steps, and returns it if it was paid
-    after all; None where one request creates it whole. `reverse` undoes it after a mismatch; None
+    `judge` returns the outcome of the operation that created it, from the object as it is now and
+    the email for the ledger. `retrieve` is the method that reads it again while it is not final,
+    with what to expand; None where it is final once created. `remove` removes one that is only
+    partially created, by its id and the prefix of its steps, and returns it if it was paid after
+    all; None where one request creates it whole. `reverse` reverses it after a mismatch; None
     where it is never reversed.
     """
 

@@ -1,4 +1,4 @@
-"""A PaymentIntent: judged by its status, cancelled or refunded to be undone."""
+"""A PaymentIntent: judged by its status; reversed by cancelling or refunding it."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def refund_rest(
 
 
 def _refunded_before(kind: str, target: str) -> ReversalFlow:
-    """Judge a payment of which nothing is left: Stripe counts a pending refund as given back."""
+    """Judge a payment with nothing left: Stripe counts a pending refund as refunded."""
     page = yield StripeCall(
         f"rollback.{target}.refunds", "refunds.list", {kind: target, "limit": 100}
     )

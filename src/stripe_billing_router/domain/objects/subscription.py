@@ -1,4 +1,4 @@
-"""A Subscription: judged by its status and first invoice, cancelled to be undone."""
+"""A Subscription: judged by its status and first invoice; reversed by cancelling it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def judge_with(reply: Reply, first: Mapping[str, Any], email: str | None) -> Out
 
 
 def reverse(target: str, tags: Tags) -> ReversalFlow:
-    """Cancel a subscription and undo its first invoice."""
+    """Cancel a subscription and reverse its first invoice."""
     current = yield StripeCall(f"rollback.{target}.read", "subscriptions.retrieve", target=target)
     if current.body.get("status") not in ("canceled", "incomplete_expired"):
         yield StripeCall(

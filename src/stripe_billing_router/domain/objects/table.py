@@ -1,4 +1,4 @@
-"""The table of Stripe's objects, one row a kind, and what is asked of it."""
+"""The table of Stripe's objects, one row per kind, and its look-ups."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OBJECTS: Final[dict[str, ObjectKind]] = {
 
 
 def refresh_call(operation: Operation) -> StripeCall | None:
-    """Return the read that shows what became of the operation's object, if it has one."""
+    """Return the read that shows the current state of the operation's object, if it has one."""
     body: Any = operation.result.body if operation.result else {}
     kind = OBJECTS.get(str(body.get("object")))
     if kind is None or kind.retrieve is None:
@@ -42,7 +42,7 @@ def judged(operation: Operation, reply: Reply) -> Outcome:
 
 
 def reversible(steps: Iterable[StepRecord], operation_id: str) -> list[tuple[str, str]]:
-    """Return kind and id of each object that this operation created, in order, once each."""
+    """Return the kind and id of each object that this operation created, in order, once each."""
     found: dict[str, str] = {}
     for record in steps:
         body = record.reply or {}
@@ -53,7 +53,7 @@ def reversible(steps: Iterable[StepRecord], operation_id: str) -> list[tuple[str
 
 
 def reverse(kind: str, target: str, tags: Tags) -> ReversalFlow:
-    """Undo one object; its step names carry its id, so that each has keys of its own."""
+    """Reverse one object; its id is part of the step names, so each object has its own keys."""
     flow = OBJECTS[kind].reverse
     assert flow is not None, f"a {kind} is never reversed"
     return flow(target, tags)

@@ -1,7 +1,7 @@
 """Objects at Stripe that carry our metadata: how they are marked, and how they are found again.
 
 They are found by paging through lists from the intent's time on and matching the metadata;
-Stripe's search lags behind and never proves absence.
+Stripe's search lags behind and cannot show absence.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Listing = Generator[StripeCall, Reply, list[CleanJson]]
 
 
 def tags_of(operation: Operation) -> dict[str, str]:
-    """Return the metadata by which an object at Stripe is known as this operation's."""
+    """Return the metadata that marks an object at Stripe as this operation's."""
     return {
         OPERATION_TAG: operation.operation_id,
         "sbr_bot": operation.bot_id,
@@ -33,20 +33,20 @@ def tags_of(operation: Operation) -> dict[str, str]:
 
 
 def carries_tag(item: Mapping[str, Any], operation_id: str) -> bool:
-    """Say whether an object was created by this operation."""
+    """Return whether this operation created the object."""
     return bool(expanded(item.get("metadata")).get(OPERATION_TAG) == operation_id)
 
 
 def attempt_of(item: Mapping[str, Any]) -> int:
-    """Return the number of the attempt that made this object."""
+    """Return the number of the attempt that created this object."""
     return int(item["metadata"].get("sbr_attempt") or 1)
 
 
 def find(operation: Operation, method: str, *, ever: bool = False, **filters: Any) -> Listing:
     """Page through a list and return what carries this operation's tag, newest first.
 
-    By default from the intent's time on; with `ever`, for when the journal cannot be asked, what
-    another host or an earlier process made for the same business key as well.
+    By default from the intent's time on; with `ever`, for when the journal is unavailable, also
+    what another host or an earlier process created for the same business key.
     """
     created = None if ever else {"gte": operation.created_ms // 1000 - LOOK_BACK_S}
     found: list[CleanJson] = []
@@ -62,10 +62,10 @@ def find(operation: Operation, method: str, *, ever: bool = False, **filters: An
         if not page.body.get("has_more") or not items:
             return found
         last = str(items[-1]["id"])
-    # Absence is not proven by a part of a list.
+    # A part of a list does not show absence.
     raise CallFailedError(Failure(FailureKind.OTHER, f"{method} has more than {_MOST_PAGES} pages"))
 
 
 def only(outcomes: list[Outcome]) -> Outcome | None:
-    """Return the one that counts: what took money before what is dead."""
+    """Return the object that counts: one that took money before a dead one."""
     return min(outcomes, key=lambda one: (not one.paid, one.state.value == "failed"), default=None)

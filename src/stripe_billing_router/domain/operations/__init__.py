@@ -1,1 +1,1 @@
-"""What each operation asks of Stripe: one file an operation, one table with a row each."""
+"""What each operation asks of Stripe: one file per operation, one table with a row each."""

@@ -1,4 +1,4 @@
-"""The balance: a read, journalled like everything that a bot asks for."""
+"""The balance: a read, journalled like every other operation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .kind import OperationKind
 
 
 def intent_to_read_balance(found: Resolved, currency: Any) -> Intent:
-    """Intend a look at the balance in one currency, by default the route's."""
+    """Build the intent to read the balance in one currency, by default the route's."""
     named = found.require_currency() if currency is None else normalize_currency(currency)
     instruction = Instruction(
         action="balance",
@@ -27,7 +27,7 @@ def intent_to_read_balance(found: Resolved, currency: Any) -> Intent:
 
 
 def read_balance(instruction: Instruction, tags: Tags) -> Flow:
-    """Read the available balance in the plan's currency; Stripe lists only what there is."""
+    """Read the available balance in the instruction's currency; Stripe omits unused ones."""
     reply = yield StripeCall("balance", "balance.retrieve")
     available = [
         item["amount"]

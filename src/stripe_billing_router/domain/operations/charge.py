@@ -20,7 +20,7 @@ from ..resolved import Resolved
 from .intent import Intent, intent_of, written
 from .kind import OperationKind
 
-# Stripe's bound on a PaymentIntent's and an invoice's description is not documented; this is ours.
+# Stripe does not document the bound on the description of a PaymentIntent or invoice; this is ours.
 MAX_DESCRIPTION: Final = 1000
 
 
@@ -36,9 +36,12 @@ def intent_to_charge(
     metadata: Any,
     overrides: Mapping[str, str] | None,
 ) -> Intent:
-    """Intend a charge by amount, or by price when no amount is given."""
+    """Build the intent of a charge by amount, or by price when no amount is given."""
     if amount is not None and price_id is not None:
-        raise InputError("give amount or price_id, not both: one charge takes one payment")
+        raise InputError(
+            "The charge names an amount and a price_id",
+            "Pass one of them: a charge is one payment.",
+        )
     route = found.route
     named = None if currency is None else normalize_currency(currency)
     asked = {
@@ -62,9 +65,11 @@ def intent_to_charge(
         price_id=None if by_amount else asked["price"] or route.price_id,
         customer_id=asked["customer"] or route.customer_id,
         payment_method_id=method,
-        description=check_text("description", description, MAX_DESCRIPTION) or route.description,
+        description=route.description
+        if description is None
+        else check_text("description", description, MAX_DESCRIPTION),
         user_email=route.user_email,
-        # With both known there is nothing that the customer's record could add.
+        # With both known, reading the customer would add nothing.
         customer_known=bool(method and route.user_email),
         metadata=merge_metadata(route.metadata, metadata),
     )
@@ -74,8 +79,8 @@ def intent_to_charge(
 def charge_by_amount(instruction: Instruction, tags: Tags) -> Flow:
     """Create one PaymentIntent, confirmed off-session where a payment method is known.
 
-    Stripe: PaymentIntents, `off_session` and `error_on_requires_action`: whatever needs the
-    customer's presence fails instead of waiting for somebody who is not there.
+    Stripe: PaymentIntents, `off_session` and `error_on_requires_action`: a payment that needs the
+    customer's presence fails instead of waiting for an absent customer.
     """
     email, method = instruction.user_email, instruction.payment_method_id
     if not instruction.customer_known:
@@ -84,7 +89,8 @@ def charge_by_amount(instruction: Instruction, tags: Tags) -> Flow:
         ).body
         if customer.get("deleted"):
             raise InputError(
-                f"customer {instruction.customer_id} was deleted at Stripe; mend the route"
+                f"Customer {instruction.customer_id} was deleted at Stripe",
+                "Correct customer_id in the route, or pass another.",
             )
         email = email or customer.get("email")
         method = method or default_payment_method(customer)
@@ -118,10 +124,10 @@ def charge_by_amount(instruction: Instruction, tags: Tags) -> Flow:
 
 
 def charge_by_price(instruction: Instruction, tags: Tags) -> Flow:
-    """Draft an Invoice, put one item on it, finalize it, and pay it.
+    """Draft an Invoice, add one item, finalize it, and pay it.
 
-    The item names its invoice, so that no other invoice can sweep it up, and the invoice takes no
-    pending items in. An amount due above what is permitted, or above the invoice's own total (an
+    The item names its invoice, so that no other invoice can include it, and the invoice includes no
+    pending items. An amount due above what is permitted, or above the invoice's own total (an
     earlier debt of the customer), voids it. Stripe: "Invoices", "Integrate with the Invoicing API".
     """
     currency = instruction.currency or (yield from _currency_of(str(instruction.price_id)))
@@ -174,8 +180,8 @@ def charge_by_price(instruction: Instruction, tags: Tags) -> Flow:
 def _currency_of(price_id: str) -> Generator[StripeCall, Reply, str | None]:
     """Read a price's currency, or return None where it cannot be read and Stripe decides.
 
-    An invoice that names none takes the customer's or the account's, and Stripe then refuses a
-    price in another.
+    An invoice without one takes the customer's or the account's, and Stripe then refuses a price in
+    another.
     """
     try:
         price = yield StripeCall("price", "prices.retrieve", target=price_id)
@@ -190,18 +196,19 @@ def _currency_of(price_id: str) -> Generator[StripeCall, Reply, str | None]:
 def _refuse_excess(instruction: Instruction, finalized: Mapping[str, Any]) -> None:
     due, total = finalized.get("amount_due"), finalized.get("total")
     bounds = [bound for bound in (instruction.permitted_minor, total) if isinstance(bound, int)]
-    # Where there is a bound, an invoice that does not say what it comes to is not paid either.
+    # With a bound, an invoice without an amount due is not paid either.
     if bounds and (not isinstance(due, int) or due > min(bounds)):
         raise LimitExceededError(
-            f"invoice {finalized.get('id')} for {instruction.price_id} is due {due} minor units "
-            f"of {finalized.get('currency')}, and {min(bounds)} were permitted; it was voided. "
-            "Look at the customer's balance and taxes at Stripe",
+            f"The amount due of invoice {finalized.get('id')} for {instruction.price_id} is {due} "
+            f"minor units of {finalized.get('currency')}, above the {min(bounds)} permitted, so it "
+            "was voided",
+            "Check the customer's balance and taxes at Stripe.",
             objects={"invoice": finalized.get("id")},
         )
 
 
 def _unconfirmed(instruction: Instruction, item: Mapping[str, Any]) -> bool:
-    """Whether a PaymentIntent is one that was never meant to be confirmed by the router."""
+    """Return whether the router never meant to confirm this PaymentIntent."""
     return (
         instruction.payment_method_id is None
         and item.get("status") == "requires_payment_method"

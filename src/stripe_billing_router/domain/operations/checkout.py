@@ -1,4 +1,4 @@
-"""A Checkout session: a page of Stripe's on which the customer pays."""
+"""A Checkout session: a Stripe-hosted page on which the customer pays."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def intent_to_check_out(
     *,
     overrides: Mapping[str, str] | None,
 ) -> Intent:
-    """Intend a checkout session for the route's price and customer."""
+    """Build the intent of a checkout session for the route's price and customer."""
     route = found.route
     extra = check_params("create_checkout_session", params)
     metadata = split_metadata(extra, route.metadata)
@@ -44,7 +44,7 @@ def intent_to_check_out(
 
 
 def create_checkout_session(instruction: Instruction, tags: Tags) -> Flow:
-    """Create a Checkout session; what is paid through it is tagged like the session itself."""
+    """Create a Checkout session; its payment carries the same tags."""
     marked = with_tags(instruction, tags)
     mode = instruction.params.get("mode", "payment")
     carrier = {"payment": "payment_intent_data", "subscription": "subscription_data"}.get(mode)

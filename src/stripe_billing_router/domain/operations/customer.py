@@ -1,4 +1,4 @@
-"""A customer: created once for a business key. No money moves."""
+"""A customer: created once per business key. No money moves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..resolved import Resolved
 from .intent import Intent, intent_of
 from .kind import OperationKind
 
-# Of a new customer, what words it and how it is to pay; the rest is who it is.
+# Fields that describe a new customer or how it pays; the others say who it is.
 _NOT_WHO: Final = ("description", "invoice_settings", "payment_method")
 
 
@@ -26,9 +26,12 @@ def intent_to_create_customer(
     *,
     overrides: Mapping[str, str] | None,
 ) -> Intent:
-    """Intend a new customer."""
+    """Build the intent of a new customer."""
     if customer_info is None:
-        raise InputError("create_customer needs customer_info, such as {'email': …}")
+        raise InputError(
+            "create_customer was called without customer_info",
+            "Pass what is known of the customer, such as {'email': …}.",
+        )
     extra = check_params("create_customer", customer_info)
     metadata = split_metadata(extra, {})
     instruction = Instruction(

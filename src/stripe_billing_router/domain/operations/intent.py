@@ -1,8 +1,8 @@
 """An instruction with its fingerprints: what a helper's arguments and a route result in.
 
 The fingerprint covers what is bought and never how it is paid or described. There are two: of the
-resolved facts, and of the request as the caller made it. Either being equal means "the same": a
-bot's retry stays its retry when the operator has changed the route in between.
+resolved facts, and of the request as the caller made it. If either is equal, the purchase is the
+same: a bot's retry stays a retry when the operator has changed the route in between.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core.identifiers import refuse_secrets
-from ...core.ids import fingerprint
+from ...core.ids import fingerprints
 from ...core.money import decimal_amount
 from ...core.operation import Instruction
 
@@ -35,11 +35,14 @@ def intent_of(
 ) -> Intent:
     """Return the intent of an instruction.
 
-    `asked` is the request as the caller made it; `bought` what the fingerprint takes instead of
-    the instruction's own facts, where those do not say what is bought.
+    `asked` is the request as the caller made it; `bought` replaces facts of the instruction in the
+    fingerprint, where those do not say what is bought.
     """
-    for name in ("description", "metadata", "params"):
-        refuse_secrets(name, getattr(instruction, name))
+    refuse_secrets(
+        description=instruction.description,
+        metadata=instruction.metadata,
+        params=instruction.params,
+    )
     facts: dict[str, Any] = {
         "kind": instruction.kind,
         "amount_minor": instruction.amount_minor,
@@ -52,10 +55,10 @@ def intent_of(
         **(bought or {}),
     }
     request = {"kind": instruction.kind, "overrides": dict(overrides or {}), "asked": dict(asked)}
-    return Intent(instruction, fingerprint(facts), fingerprint(request))
+    return Intent(instruction, *fingerprints(facts, request))
 
 
 def written(amount: Any) -> str:
-    """Write an amount in one way, whatever the caller's decimal context: 10, "10.00" and 10.0."""
+    """Write 10, "10.00" and 10.0 the same way, whatever the caller's decimal context."""
     text = str(decimal_amount(amount))
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,4 +1,4 @@
-"""What the engine has to know of one kind of operation: the shape of a row in the table."""
+"""What the engine needs to know about one kind of operation: a row of the table."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def _is_made_whole(_: Instruction, __: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationKind:
-    """One kind of operation; `kind` is what its instructions say.
+    """One kind of operation; `kind` is the name in its instructions.
 
-    `search` finds and judges what an operation created of which no reply is known, and removes
-    what is only partially created; `earlier` lists what was ever created for its business key.
-    Both are None where nothing is created. `is_partial` says of an object whether its flow has yet
-    to pay or remove it.
+    `search` finds and judges what an operation created whose reply is not known, and removes what
+    is only partially created; `earlier` lists what was ever created for its business key. Both are
+    None where nothing is created. `is_partial` says whether an object's flow has yet to pay or
+    remove it.
     """
 
     kind: str

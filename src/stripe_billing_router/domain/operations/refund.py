@@ -30,7 +30,7 @@ def intent_to_refund(
     overrides: Mapping[str, str] | None,
     params: Mapping[str, Any],
 ) -> Intent:
-    """Intend a refund. Its currency is the payment's, so the amount stays in major units here."""
+    """Build the intent of a refund; its amount stays in major units until the currency is read."""
     payment = check_id("payment", payment_id)
     extra = check_params("refund", params)
     metadata = split_metadata(extra, {})
@@ -58,12 +58,12 @@ class Payment:
     field: str  # "payment_intent" or "charge": the parameter of the refund
     id: str
     currency: str
-    left_minor: int | None  # None where Stripe did not say
+    left_minor: int | None  # None if Stripe did not say
     customer: Any = None
 
 
 def refund_payment(instruction: Instruction, tags: Tags) -> Flow:
-    """Refund a payment in part or in full; what is left of it is the default.
+    """Refund a payment in part, or by default all that is left of it.
 
     Stripe: "Refunds". The amount is in the payment's own currency, whatever the route's is.
     """
@@ -88,19 +88,20 @@ def refund_payment(instruction: Instruction, tags: Tags) -> Flow:
 
 def _amount_minor(instruction: Instruction, payment: Payment) -> int | None:
     if instruction.amount is None:
-        return payment.left_minor or None  # nothing left: Stripe's own words say it best
+        return payment.left_minor or None  # nothing left: let Stripe refuse it
     amount_minor = to_minor(instruction.amount, payment.currency)
     if payment.left_minor is not None and amount_minor > payment.left_minor:
         left = to_major(payment.left_minor, payment.currency)
         raise InvalidAmountError(
-            f"cannot refund {instruction.amount} {payment.currency} of {instruction.payment_id}: "
-            f"{left} {payment.currency} is left of it"
+            f"A refund of {instruction.amount} {payment.currency} exceeds the {left} "
+            f"{payment.currency} left of {instruction.payment_id}",
+            "Refund at most what is left, or leave the amount out to refund all of it.",
         )
     return amount_minor
 
 
 def find_payment(payment_id: str) -> Generator[StripeCall, Reply, Payment]:
-    """Find what money is behind `pi_…` or `in_…`.
+    """Find the payment behind `pi_…` or `in_…`.
 
     An invoice has had 0 to n payments since API version 2025-03-31; anything but one that Stripe
     itself can refund is an `InputError`.
@@ -110,13 +111,15 @@ def find_payment(payment_id: str) -> Generator[StripeCall, Reply, Payment]:
     payments = yield from payments_of(payment_id)
     if not payments:
         raise InputError(
-            f"invoice {payment_id} has no payment that could be refunded: it is unpaid, came to "
-            "nothing, or was paid from a balance; issue a credit note at Stripe instead"
+            f"Invoice {payment_id} has no payment that could be refunded: it is unpaid, its total "
+            "was zero, or it was paid from a balance",
+            "Issue a credit note at Stripe instead.",
         )
     if len(payments) > 1:
         ids = ", ".join(str(payment_of(item)[1]) for item in payments)
         raise InputError(
-            f"invoice {payment_id} was paid by several payments; refund each by its id: {ids}"
+            f"Invoice {payment_id} was paid by several payments",
+            f"Refund each by its id: {ids}.",
         )
     kind, target = payment_of(payments[0])
     if kind == "payment_intent" and target:
@@ -124,8 +127,8 @@ def find_payment(payment_id: str) -> Generator[StripeCall, Reply, Payment]:
     if kind == "charge" and target:
         return (yield from _charge(target))
     raise InputError(
-        f"invoice {payment_id} was paid by a {kind}, which Stripe cannot refund; return the money "
-        "the way it came"
+        f"Invoice {payment_id} was paid by a {kind}, which Stripe cannot refund",
+        "Return the money the way it was paid.",
     )
 
 

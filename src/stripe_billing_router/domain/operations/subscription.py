@@ -25,7 +25,7 @@ def intent_to_subscribe(
     overrides: Mapping[str, str] | None,
     params: Mapping[str, Any],
 ) -> Intent:
-    """Intend a subscription to the route's subscription price, or to the price given."""
+    """Build the intent to subscribe to the route's subscription price, or to the given one."""
     route = found.route
     extra = check_params("create_subscription", params)
     price = None if price_id is None else check_id("price", price_id)
@@ -50,10 +50,10 @@ def intent_to_subscribe(
 
 
 def create_subscription(instruction: Instruction, tags: Tags) -> Flow:
-    """Create a subscription and take its first invoice, or leave nothing.
+    """Create a subscription and take its first payment, or leave nothing.
 
     Stripe: `payment_behavior=error_if_incomplete` answers 402 and creates no subscription when
-    the first invoice cannot be paid. Renewals are Stripe's.
+    the first invoice cannot be paid. Stripe takes the renewals.
     """
     reply = yield StripeCall(
         "create",
@@ -76,7 +76,7 @@ def create_subscription(instruction: Instruction, tags: Tags) -> Flow:
             invoice = (yield StripeCall("invoice", "invoices.retrieve", target=invoice)).body
         except CallFailedError as failed:
             failure = failed.failure
-            raise UncleanError(failure) from None  # it exists; what it took is not known yet
+            raise UncleanError(failure) from None  # it exists; the amount taken is not known yet
     return judge_with(reply, expanded(invoice), instruction.user_email)
 
 

@@ -1,4 +1,4 @@
-"""The table of operations, one row a kind, and what is asked of it."""
+"""The table of operations, one row per kind, and its look-ups."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OPERATIONS: Final[dict[str, OperationKind]] = {
 
 
 def flow_of(operation: Operation) -> Flow:
-    """Return what this operation does at Stripe."""
+    """Return the flow of this operation."""
     return OPERATIONS[operation.instruction.kind].flow(operation.instruction, tags_of(operation))
 
 
@@ -42,12 +42,12 @@ def search_for(operation: Operation) -> Search:
 def list_earlier(operation: Operation) -> Listing:
     """List what another host, or an earlier process, created for the same business key, ever.
 
-    For when the journal cannot be asked.
+    For when the journal is unavailable.
     """
     earlier = OPERATIONS[operation.instruction.kind].earlier
     return (yield from earlier(operation)) if earlier else []
 
 
 def is_partial(instruction: Instruction, item: Mapping[str, Any]) -> bool:
-    """Say whether an object is yet to be paid or removed by the flow that created it."""
+    """Return whether the flow that created an object has yet to pay or remove it."""
     return OPERATIONS[instruction.kind].is_partial(instruction, item)

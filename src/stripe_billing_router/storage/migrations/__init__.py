@@ -1,1 +1,1 @@
-"""Versioned changes of the schema, run by Alembic when a database is not current."""
+"""Schema migrations, run by Alembic when a database is outdated."""

@@ -1,4 +1,4 @@
-"""What Alembic runs for a migration: on the connection and in the transaction it was handed."""
+"""What Alembic runs for a migration, on the caller's connection and in its transaction."""
 
 from alembic import context
 

@@ -1,1 +1,1 @@
-"""Stripe's resources, one file each: their objects, their endpoints and what these take."""
+"""Stripe's resources, one file each: their objects, endpoints and parameters."""

@@ -10,7 +10,7 @@ READ = Params({"expand": texts})
 
 
 def retrieve_current(call: Call) -> Json:
-    """Answer `GET /v1/account`: the only proof of which account a key belongs to."""
+    """Answer `GET /v1/account`: the only way to learn which account a key belongs to."""
     return account_object(call.account.id)
 
 

@@ -1,4 +1,4 @@
-"""Products and prices. They are seeded by the test, and read."""
+"""Products and prices: seeded by the test, and read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Charges: what a PaymentIntent leaves behind each time a payment method is charged."""
+"""Charges: a PaymentIntent creates one each time a payment method is charged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LIST = Params(
 )
 
 
-# Fields that are null until something is known for them.
+# Fields that are null until they have a value.
 _UNKNOWN = nulls(
     "application failure_balance_transaction failure_code failure_message receipt_email "
     "receipt_number receipt_url review shipping source_transfer statement_descriptor "

@@ -93,14 +93,14 @@ LIST = Params(
     refused=words("customer_account customer_details payment_link"),
 )
 
-# Where the customer stays on the caller's own page, there is none of Stripe's to return from.
+# If the customer stays on the caller's page, there is no Stripe page to return from.
 _HOSTED = (None, "hosted", "hosted_page")
 _OPEN_FOR_S = 24 * 3600
 _NO_METHOD_TYPES = "2026-09-30"
 
 
 def create(call: Call) -> Json:
-    """Answer `POST /v1/checkout/sessions`. The PaymentIntent comes when the customer pays."""
+    """Answer `POST /v1/checkout/sessions`. The PaymentIntent is created when the customer pays."""
     params = call.params
     if "payment_method_types" in params and call.api_version[:10] >= _NO_METHOD_TYPES:
         raise invalid(
@@ -139,7 +139,7 @@ def _prices(call: Call, mode: str) -> list[Json]:
     return prices
 
 
-# Fields that are null until something is known for them.
+# Fields that are null until they have a value.
 _UNKNOWN = nulls(
     "adaptive_pricing after_expiration allow_promotion_codes billing_address_collection "
     "client_secret collected_information consent consent_collection currency_conversion "

@@ -103,7 +103,7 @@ def create(call: Call) -> Json:
 
 
 def living(call: Call, target: str | None) -> Json | None:
-    """Return the customer that a parameter names; one that was deleted does not exist."""
+    """Return the customer named by a parameter; a deleted one does not exist."""
     if target is None:
         return None
     customer = call.account.find("customer", target, param="customer", status=400)
@@ -113,7 +113,7 @@ def living(call: Call, target: str | None) -> Json | None:
 
 
 def default_method(account: AccountState, customer: str | None) -> str | None:
-    """Return the payment method that invoices of this customer are paid with."""
+    """Return the payment method that pays this customer's invoices."""
     found = account.objects["customer"].get(customer or "", {})
     method = found.get("invoice_settings", {}).get("default_payment_method")
     return str(method) if method is not None else None
@@ -125,7 +125,7 @@ def retrieve(call: Call) -> Json:
 
 
 def delete(call: Call) -> Json:
-    """Answer `DELETE /v1/customers/{id}`; a second time it is missing."""
+    """Answer `DELETE /v1/customers/{id}`; the second time it is missing."""
     customer = call.found("customer")
     if customer.get("deleted"):
         raise missing("customer", call.target)

@@ -1,4 +1,4 @@
-"""Invoice items: on a draft invoice, or pending until one sweeps them up."""
+"""Invoice items: on a draft invoice, or pending until an invoice includes them."""
 
 from __future__ import annotations
 

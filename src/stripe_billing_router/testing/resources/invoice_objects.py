@@ -1,4 +1,4 @@
-"""What an invoice is made of, and how its amounts come about."""
+"""The parts of an invoice, and how its amounts are computed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..account import AccountState, Call, nulls
 from ..failures import Json
 from .payment_intents import new_intent
 
-# Fields that are null until something is known for them.
+# Fields that are null until they have a value.
 _UNKNOWN = nulls(
     "account_tax_ids application automatically_finalizes_at custom_fields customer_account "
     "default_payment_method default_source description due_date effective_at ending_balance "
@@ -76,8 +76,8 @@ def new_invoice(call: Call, customer: Json, code: str, **given: Any) -> Json:
 def add_up(account: AccountState, invoice: Json) -> Json:
     """Recompute a draft's amounts from its lines and the customer's balance, in minor units.
 
-    A negative balance is a credit and lowers what is due, a positive one is a debt that is
-    collected with this invoice. Stripe: "Customer credit balance".
+    A negative balance is a credit and lowers the amount due; a positive one is a debt that this
+    invoice collects. Stripe: "Customer credit balance".
     """
     total = sum(line["amount"] for line in invoice["lines"]["data"])
     starting = account.objects["customer"][invoice["customer"]]["balance"]
@@ -95,7 +95,7 @@ def add_up(account: AccountState, invoice: Json) -> Json:
 
 
 def new_line(call: Call, invoice: Json, amount: int, quantity: int, parent: Json) -> Json:
-    """Return a line of an invoice; `parent` tells what it is for."""
+    """Return a line of an invoice; `parent` says what it is for."""
     return {
         "id": call.world.id("il_1"),
         "object": "line_item",
@@ -120,7 +120,7 @@ def new_line(call: Call, invoice: Json, amount: int, quantity: int, parent: Json
 
 
 def put_on(call: Call, invoice: Json, item: Json) -> None:
-    """Put an invoice item on a draft."""
+    """Add an invoice item to a draft."""
     item["invoice"] = invoice["id"]
     parent = {
         "type": "invoice_item_details",
@@ -136,7 +136,7 @@ def put_on(call: Call, invoice: Json, item: Json) -> None:
 
 
 def take_off(account: AccountState, invoice: Json, item: Json) -> None:
-    """Take an invoice item off a draft."""
+    """Remove an invoice item from a draft."""
     invoice["lines"]["data"] = [
         line
         for line in invoice["lines"]["data"]
@@ -146,14 +146,14 @@ def take_off(account: AccountState, invoice: Json, item: Json) -> None:
 
 
 def unlisted(account: AccountState, invoice: Json) -> None:
-    """Delete the items of an invoice that goes away."""
+    """Delete the items of a deleted invoice."""
     items = account.objects["invoiceitem"]
     for target in [target for target, item in items.items() if item["invoice"] == invoice["id"]]:
         del items[target]
 
 
 def finalize_now(call: Call, invoice: Json) -> None:
-    """Open a draft for payment: the balance is applied, and a PaymentIntent asks for the rest."""
+    """Open a draft for payment: apply the balance, and create a PaymentIntent for the rest."""
     account = call.account
     add_up(account, invoice)
     customer = account.objects["customer"][invoice["customer"]]
@@ -187,7 +187,7 @@ def finalize_now(call: Call, invoice: Json) -> None:
 
 
 def add_payment(call: Call, invoice: Json, payment: Json, *, default: bool = True) -> Json:
-    """Add a payment that the invoice asks for. Stripe: "Invoice payments"."""
+    """Add a payment to the invoice. Stripe: "Invoice payments"."""
     return call.account.add(
         {
             "id": call.world.id("inpay_1"),
@@ -207,7 +207,7 @@ def add_payment(call: Call, invoice: Json, payment: Json, *, default: bool = Tru
 
 
 def payment_intent_of(account: AccountState, invoice: Json) -> Json:
-    """Return the PaymentIntent that asks for an open invoice's money."""
+    """Return the PaymentIntent of an open invoice."""
     target = next(
         payment["payment"]["payment_intent"]
         for payment in account.objects["invoice_payment"].values()
@@ -217,7 +217,7 @@ def payment_intent_of(account: AccountState, invoice: Json) -> Json:
 
 
 def mark_paid(account: AccountState, invoice: Json, now: int) -> None:
-    """Let an invoice be paid; a subscription that waited for it becomes active."""
+    """Mark an invoice as paid; a subscription that waited for it becomes active."""
     due = invoice["amount_due"]
     invoice |= {"status": "paid", "attempted": True, "amount_paid": due, "amount_remaining": 0}
     invoice["status_transitions"]["paid_at"] = now
@@ -233,7 +233,7 @@ def mark_paid(account: AccountState, invoice: Json, now: int) -> None:
 
 
 def balance_back(account: AccountState, invoice: Json) -> None:
-    """Give back to the customer's balance what a finalized invoice took from it."""
+    """Return to the customer's balance what a finalized invoice took from it."""
     customer = account.objects["customer"][invoice["customer"]]
     if not customer.get("deleted"):
         customer["balance"] += invoice["starting_balance"] - invoice["ending_balance"]

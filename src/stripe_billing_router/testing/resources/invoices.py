@@ -152,7 +152,7 @@ def pay_invoice(call: Call, invoice: Json, method: str) -> None:
     try:
         pay(call, intent, method, behaviour, customer_present=True, fail_on_action=False)
     except StripeFailure:
-        # On the endpoints of invoices the error does not hold the PaymentIntent.
+        # On the invoice endpoints the error does not contain the PaymentIntent.
         raise decline_failure(intent, behaviour, named=False) from None
     if intent["status"] == "requires_action":
         raise StripeFailure(
@@ -167,7 +167,7 @@ def pay_invoice(call: Call, invoice: Json, method: str) -> None:
 
 
 def void(call: Call) -> Json:
-    """Answer `POST /v1/invoices/{id}/void`; what the customer's balance gave goes back to it."""
+    """Answer `POST /v1/invoices/{id}/void`; return the balance that it used to the customer."""
     invoice = call.found("invoice")
     if invoice["status"] not in ("open", "uncollectible"):
         raise refused(
@@ -199,7 +199,7 @@ def mark_uncollectible(call: Call) -> Json:
 
 
 def delete(call: Call) -> Json:
-    """Answer `DELETE /v1/invoices/{id}`: a one-off draft and its items are gone for good."""
+    """Answer `DELETE /v1/invoices/{id}`: delete a one-off draft and its items."""
     invoice = call.found("invoice")
     if invoice["status"] != "draft":
         raise refused(
@@ -212,7 +212,7 @@ def delete(call: Call) -> Json:
 
 
 def retrieve(call: Call) -> Json:
-    """Answer `GET /v1/invoices/{id}`; `payments` is there only if it is expanded."""
+    """Answer `GET /v1/invoices/{id}`; `payments` is included only if it is expanded."""
     return call.found("invoice")
 
 

@@ -100,7 +100,7 @@ _CONFIRMABLE = ("requires_payment_method", "requires_confirmation", "requires_ac
 _NO_METHOD_TYPES = "2026-09-30"
 
 
-# Fields that are null until something is known for them.
+# Fields that are null until they have a value.
 _UNKNOWN = nulls(
     "allowed_payment_method_types application application_fee_amount canceled_at "
     "cancellation_reason customer customer_account description excluded_payment_method_types "
@@ -111,7 +111,7 @@ _UNKNOWN = nulls(
 
 
 def new_intent(call: Call, amount_minor: int, code: str, **given: Any) -> Json:
-    """Return a PaymentIntent that has not been confirmed."""
+    """Return an unconfirmed PaymentIntent."""
     target = call.world.id("pi_3")
     return {
         "id": target,

@@ -45,7 +45,7 @@ def new_payment_method(target: str, created: int, customer: str | None) -> Json:
 
 
 def behaviour_of(account: AccountState, method: str) -> Behaviour:
-    """Return how a payment method behaves; one without a record of its own succeeds."""
+    """Return how a payment method behaves; by default it succeeds."""
     return account.behaviours.get(method) or TEST_CARDS.get(method) or Behaviour()
 
 

@@ -1,4 +1,4 @@
-"""The moment of payment: a payment method is charged for a PaymentIntent, and what comes of it."""
+"""The payment itself: a payment method is charged for a PaymentIntent, with its result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .payment_methods import behaviour_of
 
 
 def expected_behaviour(call: Call, method: str) -> Behaviour:
-    """Return how the payment method will behave now; a scripted decline is used up by it."""
+    """Return how the payment method behaves now; this uses up a scripted decline."""
     fault = call.faults.in_endpoint("decline", call.method, call.path)
     if fault is not None:
         return declining(str(fault.options["code"]))
@@ -28,10 +28,10 @@ def pay(
     customer_present: bool,
     fail_on_action: bool,
 ) -> None:
-    """Charge the payment method, and move the PaymentIntent on. Raises 402 when it is declined.
+    """Charge the payment method, and advance the PaymentIntent. Raises 402 when it is declined.
 
     Args:
-        customer_present: whether somebody is there who could authenticate.
+        customer_present: whether the customer can authenticate.
         fail_on_action: `error_on_requires_action`.
     """
     intent |= {"payment_method": method, "last_payment_error": None, "next_action": None}
@@ -56,7 +56,7 @@ def pay(
 
 
 def succeed(account: AccountState, intent: Json) -> None:
-    """Let the PaymentIntent's latest charge be captured, and the money arrive."""
+    """Capture the PaymentIntent's latest charge, and add the money to the balance."""
     charge = account.objects["charge"][intent["latest_charge"]]
     charge |= {
         "status": "succeeded",
@@ -74,7 +74,7 @@ def succeed(account: AccountState, intent: Json) -> None:
 
 
 def fail(account: AccountState, intent: Json, behaviour: Behaviour) -> None:
-    """Let the PaymentIntent's latest charge fail after the fact, as a bank debit does."""
+    """Fail the PaymentIntent's latest charge after the fact, as a bank debit does."""
     _decline(account, intent, account.objects["charge"][intent["latest_charge"]], behaviour)
 
 
@@ -109,7 +109,7 @@ def decline_failure(intent: Json, behaviour: Behaviour, *, named: bool = True) -
     """Return the 402 for a declined payment.
 
     Args:
-        named: whether the error holds the PaymentIntent, as it does on its own endpoints.
+        named: whether the error contains the PaymentIntent, as on its own endpoints.
     """
     return StripeFailure(
         402,

@@ -104,14 +104,14 @@ def _new_refund(call: Call, charge: Json, amount: int) -> Json:
 
 
 def _return(account: AccountState, charge: Json, amount: int) -> None:
-    """Book money going back to the customer; a negative amount, that it came back to us."""
+    """Book money returned to the customer; a negative amount is money that came back."""
     charge["amount_refunded"] += amount
     charge["refunded"] = charge["amount_refunded"] == charge["amount_captured"]
     account.available_minor[charge["currency"]] -= amount
 
 
 def settle(account: AccountState, target: str, status: str) -> Json:
-    """Let a refund that is under way succeed, fail or be cancelled."""
+    """Make a pending refund succeed, fail or be cancelled."""
     refund = account.find("refund", target)
     if refund["status"] not in _RETURNS_NOTHING and status in _RETURNS_NOTHING:
         _return(account, account.objects["charge"][refund["charge"]], -refund["amount"])
@@ -122,7 +122,7 @@ def settle(account: AccountState, target: str, status: str) -> Json:
 
 
 def cancel(call: Call) -> Json:
-    """Answer `POST /v1/refunds/{id}/cancel`; only one that waits for the customer can be."""
+    """Answer `POST /v1/refunds/{id}/cancel`; possible only while it waits for the customer."""
     refund = call.found("refund")
     if refund["status"] != "requires_action":
         raise StripeFailure(400, f"Refund {call.target} cannot be canceled in its current state.")

@@ -89,12 +89,12 @@ LIST = Params(
 )  # fmt: skip
 
 _ENDED = ("canceled", "incomplete_expired")
-# The lengths of periods. A month of the sandbox has 30 days.
+# The lengths of periods. The sandbox's month has 30 days.
 _DAYS = {"day": 1, "week": 7, "month": 30, "year": 365}
 
 
 def create(call: Call) -> Json:
-    """Answer `POST /v1/subscriptions`: the first invoice is taken at once, unless on trial."""
+    """Answer `POST /v1/subscriptions`: the first invoice is paid at once, unless on trial."""
     params, account = call.params, call.account
     customer = living(call, params["customer"]) or {}
     prices = [
@@ -143,7 +143,7 @@ def _total(call: Call, prices: list[Json]) -> int:
 
 
 def _refuse_failing(behaviour: Behaviour) -> None:
-    """Raise 402 for `error_if_incomplete`: nothing has been created, nothing will be left."""
+    """Raise 402 for `error_if_incomplete`: nothing is created or left behind."""
     if behaviour.outcome == "declines":
         raise StripeFailure(
             402,
@@ -221,7 +221,7 @@ def _first_invoice(
     return invoice
 
 
-# Fields that are null until something is known for them.
+# Fields that are null until they have a value.
 _UNKNOWN = nulls(
     "application application_fee_percent billing_cycle_anchor_config billing_thresholds "
     "canceled_at customer_account days_until_due default_source ended_at latest_invoice "
@@ -303,7 +303,7 @@ def retrieve(call: Call) -> Json:
 
 
 def list_(call: Call) -> Json:
-    """Answer `GET /v1/subscriptions`; those that ended only if they are asked for."""
+    """Answer `GET /v1/subscriptions`; ended ones only on request."""
     status, price = call.params.get("status"), call.params.get("price")
 
     def matches(subscription: Json) -> bool:

@@ -7,7 +7,7 @@ revision = "0001"
 down_revision = None
 
 # A migration is history: it repeats what it needs and imports nothing of the package, so that it
-# does the same for ever.
+# never changes.
 _UNSETTLED = sa.text("state IN ('pending', 'unknown', 'awaiting_approval')")
 _MONEY = sa.text("error = 0 AND action_type IN ('charge', 'subscription', 'refund')")
 
@@ -53,7 +53,7 @@ def _create_ledger(*, on_sqlite: bool) -> None:
         else "((raw_event_json)::jsonb ->> 'id')"
     )
     op.create_index("stripe_ledger_by_object", "stripe_ledger", [object_id])
-    # One Stripe object is money once, whoever writes its row.
+    # One Stripe object has one money row, whichever process writes it.
     op.create_index(
         "stripe_ledger_one_money_row",
         "stripe_ledger",

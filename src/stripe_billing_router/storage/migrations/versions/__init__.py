@@ -1,1 +1,1 @@
-"""One file per change of the schema, in order."""
+"""One file per migration, in order."""
