@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any, assert_type
 
 from stripe_billing_router import BillingRouter, Receipt, Settings, configure
+from stripe_billing_router.core.fields import SettingsOptions
 from stripe_billing_router.core.secret import Secret
-from stripe_billing_router.core.types import SettingsOptions
 from stripe_billing_router.testing import StripeSandbox, router_settings
 
 

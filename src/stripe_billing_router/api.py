@@ -12,20 +12,18 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Unpack
 
 from .core.receipt import Receipt
-from .core.types import (
-    AlertSink,
-    Amount,
-    CheckoutParams,
-    CustomerInfo,
-    OverrideFields,
-    Overrides,
-    RefundParams,
-    RouteFields,
-    SubscriptionParams,
-)
+from .core.types import AlertSink, Amount, Overrides
 from .default import get_router
 
 if TYPE_CHECKING:
+    from .core.fields import (
+        CheckoutParams,
+        CustomerInfo,
+        OverrideFields,
+        RefundParams,
+        RouteFields,
+        SubscriptionParams,
+    )
     from .core.operation import Operation
     from .engine.recovery import Progress, RecoveryReport
     from .engine.rollback import RollbackHook
