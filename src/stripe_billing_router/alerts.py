@@ -1,4 +1,4 @@
-"""Tell people and programs what needs them: logging always, sinks and addresses where given."""
+"""Alerts to people and programs: logging always, sinks and addresses where given."""
 
 from __future__ import annotations
 
@@ -54,7 +54,10 @@ class Alerts:
     def register_alert_sink(self, sink: Sink) -> None:
         """Call `sink(kind, severity, message, context)` for every alert from now on."""
         if not callable(sink):
-            raise ConfigurationError("An alert sink must be callable.")
+            raise ConfigurationError(
+                f"An alert sink must be callable, not {type(sink).__name__}",
+                "Register a function of kind, severity, message and context.",
+            )
         self._sinks.append(sink)
 
     def __call__(
@@ -92,12 +95,14 @@ class Alerts:
     def _call(sink: Sink, kind: str, severity: str, message: str, facts: dict[str, Any]) -> None:
         failed = ""
         try:
-            # Each sink has its own copy: what one changes, the next must not be told.
+            # Each sink has its own copy: what one changes, the next must not see.
             sink(kind, severity, message, strip_secrets(facts))
         except BaseException as error:  # noqa: BLE001 - A sink is foreign code, in its own thread.
             failed = type(error).__name__
         if failed:
-            _log.error("an alert sink failed with %s on %s; the alert stands above", failed, kind)
+            _log.error(
+                "an alert sink failed with %s on %s; the alert is in the line above", failed, kind
+            )
 
     def _notify_people(self, kind: str, severity: str, message: str) -> None:
         failed = "no success"
@@ -106,7 +111,9 @@ class Alerts:
                 return
         except Exception as error:  # noqa: BLE001 - Foreign code that talks to foreign servers.
             failed = type(error).__name__
-        _log.error("an alert could not be sent out (%s): %s; it stands above", failed, kind)
+        _log.error(
+            "an alert could not be delivered (%s): %s; it is in the line above", failed, kind
+        )
 
 
 def _within(seconds: float, work: Callable[[], None]) -> None:
@@ -116,7 +123,7 @@ def _within(seconds: float, work: Callable[[], None]) -> None:
     try:
         thread.start()
     except RuntimeError:  # The machine has no more threads, or the process is about to end.
-        _log.error("no thread can be started to hand an alert over; it stands above")
+        _log.error("no thread can be started to deliver an alert; it is in the line above")
         return
     thread.join(seconds)
 
@@ -166,14 +173,14 @@ def _notifier(urls: Sequence[Secret]) -> Callable[[str, str], bool]:
 
     Raises:
         ConfigurationError: Apprise is not installed, or does not understand an address. A router
-            whose alerts reach nobody must not start.
+            whose alerts do not arrive must not start.
     """
     try:
         import apprise  # noqa: PLC0415 - An extra, and slow to import.
     except ImportError:
         raise ConfigurationError(
-            "Alert addresses are set (STRIPE_ALERT_URLS), but Apprise is not installed. Install "
-            "stripe_billing_router[alerts], or unset them."
+            "Alert addresses are set (STRIPE_ALERT_URLS), but Apprise is not installed",
+            "Install stripe_billing_router[alerts], or unset them.",
         ) from None
     people = apprise.Apprise()
     for number, url in enumerate(urls, start=1):
@@ -184,5 +191,8 @@ def _notifier(urls: Sequence[Secret]) -> Callable[[str, str], bool]:
             added = people.add(url.reveal())
         if not added:
             # Not repeated: such an address usually holds a token.
-            raise ConfigurationError(f"Alert address number {number} is none that Apprise knows.")
+            raise ConfigurationError(
+                f"Alert address number {number} is not one that Apprise knows",
+                "Correct it in STRIPE_ALERT_URLS.",
+            )
     return lambda title, body: bool(people.notify(title=title, body=body))

@@ -19,6 +19,7 @@ Writer = Callable[[LedgerRow], object]
 
 # More than any payment or sum of payments has, on either side of the point.
 _MOST_DIGITS: Final = 20
+_OBJECT: Final = "Pass one JSON object, as text or as a mapping."
 
 
 def log_event(
@@ -69,8 +70,9 @@ def log_event(
         writer(row)
     elif not write_by_default(row):
         raise InputError(
-            f"the row was not written: the ledger has a {row.action_type} row for this Stripe "
-            f"object already, or another row with the id {row.id}; both are written once"
+            f"The row was not written: the ledger already has a {row.action_type} row for this "
+            f"Stripe object, or another row with the id {row.id}",
+            "Write each row once, under an id of its own.",
         )
     return row.id
 
@@ -85,9 +87,11 @@ def row_of(**columns: Any) -> LedgerRow:
 def _stamp(value: int | None) -> int:
     if value is None:
         return time.time_ns() // 1_000_000
-    # Before an id is made of it: ids of later rows must not follow a time that is none.
+    # Before an id is made of it: ids of later rows must not follow an impossible time.
     if type(value) is not int or not 0 <= value < 2**53:
-        raise InputError(f"timestamp_ms must be milliseconds since 1970, not {value!r:.40}")
+        raise InputError(
+            f"timestamp_ms is {value!r:.40}, not a time", "Pass milliseconds since 1970 as an int."
+        )
     return value
 
 
@@ -95,9 +99,11 @@ def _texts(**columns: object) -> dict[str, Any]:
     """Return texts as a database can store them, without secrets."""
     for column, value in columns.items():
         if value is not None and not isinstance(value, str):
-            raise InputError(f"{column} must be a text, not a {type(value).__name__}")
+            raise InputError(
+                f"{column} is a {type(value).__name__}, not a text", "Pass a str, or None."
+            )
     if not columns["action_type"]:
-        raise InputError("action_type must be a word such as 'charge', not an empty text")
+        raise InputError("The action_type is empty", "Pass a word such as 'charge'.")
     # Looked through at once: with a line for each, nothing begins in one and ends in another.
     together = "\n".join([str(value) for value in columns.values() if value is not None])
     if together.isascii() and "\0" not in together and redact(together) == together:
@@ -107,23 +113,29 @@ def _texts(**columns: object) -> dict[str, Any]:
 
 def _error(value: object) -> int:
     if not isinstance(value, int) or value not in (0, 1):
-        raise InputError(f"error must be 0 or 1, not {value!r:.40}")
+        raise InputError(f"The column error is {value!r:.40}", "Pass 0, or 1 for what failed.")
     return int(value)
 
 
 def _exact(amount: Decimal | int | str) -> Decimal:
     if isinstance(amount, bool | float):
         raise InputError(
-            f"a ledger amount is exact: give a Decimal, a whole number or text, not {amount!r}"
+            f"The ledger amount {amount!r} is a {type(amount).__name__}, which is not exact",
+            "Pass a Decimal, an int or a text.",
         )
     try:
         exact = Decimal(amount)
     except ArithmeticError:
         exact = Decimal("NaN")
     if not exact.is_finite() or int(exact.as_tuple().exponent) < -_MOST_DIGITS:
-        raise InputError(f"a ledger amount is a finite number in major units, not {amount!r:.40}")
+        raise InputError(
+            f"The ledger amount {amount!r:.40} is not a finite number", "Pass major units: 19.99."
+        )
     if exact and exact.adjusted() >= _MOST_DIGITS:
-        raise InputError(f"a ledger amount has at most {_MOST_DIGITS} digits before its point")
+        raise InputError(
+            f"The ledger amount has more than {_MOST_DIGITS} digits before its point",
+            "Pass major units: 19.99.",
+        )
     return exact
 
 
@@ -134,22 +146,22 @@ def _raw(value: str | Mapping[str, Any] | None) -> CleanText:
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            raise InputError("raw_event_json must be JSON text or a mapping") from None
+            raise InputError("raw_event_json is not valid JSON", _OBJECT) from None
     if value is not None and not isinstance(value, Mapping):
-        raise InputError("raw_event_json must be one JSON object")
+        raise InputError("raw_event_json is not a JSON object", _OBJECT)
     try:
         stripped = strip_secrets(value or {})
         text = json.dumps(
             stripped, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain
         )
     except RecursionError:
-        raise InputError("raw_event_json is nested too deeply, or holds itself") from None
+        raise InputError("raw_event_json is nested too deeply, or holds itself", _OBJECT) from None
     except (TypeError, ValueError) as problem:
-        raise InputError(redact(f"raw_event_json cannot be written as JSON: {problem}")) from None
+        raise InputError(f"raw_event_json cannot be written as JSON: {problem}", _OBJECT) from None
     return CleanText(text)
 
 
 def _plain(value: Any) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
-    raise TypeError(f"a {type(value).__name__} is no JSON")
+    raise TypeError(f"a {type(value).__name__} is not a JSON value")

@@ -227,13 +227,18 @@ class BillingRouter:
         try:
             return self.records.log(row)
         except StorageError as problem:
-            raise LedgerUnavailableError(f"the row was not written: {problem}") from None
+            raise LedgerUnavailableError(
+                f"The row was not written: {problem}",
+                "Repair the database or make the folder writable, then write it again.",
+            ) from None
 
     def get_operation(self, operation_id: str, *, refresh: bool = False) -> Operation:
         """Return an operation; see the helper of the same name."""
         found = self.records.find(operation_id)
         if found is None:
-            raise UnknownOperationError(f"no operation has the id {operation_id!r}")
+            raise UnknownOperationError(
+                f"No operation has the id {operation_id!r}", "See `operations` for the ids."
+            )
         if not refresh:
             return found
         with within(self.settings.give_up_after_s):

@@ -153,10 +153,12 @@ class Settings(BaseModel):
             problems = _in_plain_words(error)
         if problems:
             # Outside the `except`: pydantic's error holds the values and must not be chained.
-            told = "; ".join(f"{named(field)}: {why}" if field else why for field, why in problems)
+            listed = "; ".join(f"{named(name)}: {why}" if name else why for name, why in problems)
             fields = {field for field, _ in problems}
             kind = MasterAccountError if fields == {"master_account_id"} else ConfigurationError
-            raise kind(f"settings: {told}", problems=problems)
+            raise kind(
+                f"Settings cannot be used: {listed}", "Correct or unset them.", problems=problems
+            )
 
     @classmethod
     def load(cls, **overrides: Unpack[SettingsOptions]) -> Self:
@@ -175,7 +177,7 @@ class Settings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _unwrapped(cls, values: Any) -> Any:
-        """Give each field that is no secret its text, unless that is a key or a token."""
+        """Give each field that is not a secret its text, unless that is a key or a token."""
         if not isinstance(values, Mapping):
             return values
         return {
@@ -188,7 +190,7 @@ class Settings(BaseModel):
 
     @property
     def database_url(self) -> Secret:
-        """The ledger's database: `ledger_url`, else one SQLite file beside the spill."""
+        """The ledger's database: `ledger_url`, else one SQLite file in `ledger_dir`."""
         if self.ledger_url is not None:
             return self.ledger_url
         return Secret(f"sqlite:///{self.ledger_dir.resolve() / 'stripe_ledger.db'}")
@@ -271,7 +273,7 @@ def _has_text(value: Any) -> bool:
 
 
 def _parse_address(value: str) -> SplitResult:
-    # What is refused here is what parsers disagree about, and where a password could stand.
+    # What is refused here is what parsers disagree about, and where a password could be.
     if not value.isascii() or re.search(r"[\s\\\x00-\x20\x7f]", value):
         raise ValueError("holds blanks, backslashes, control or non-ASCII characters")
     try:
@@ -300,7 +302,7 @@ def _in_plain_words(error: ValidationError) -> list[tuple[str, str]]:
         field = str(problem["loc"][0]) if problem["loc"] else ""
         reason = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
-            reason = "is no setting"
+            reason = "is not a setting"
         elif problem["type"] == "is_instance_of":
             reason = "must be text"
         elif isinstance(problem.get("input"), Secret):

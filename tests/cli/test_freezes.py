@@ -141,8 +141,8 @@ def test_unfreeze_lifts_exactly_what_it_names(run: Run, records: Records) -> Non
     assert result.stderr == "Still stopped by the freeze of finance:*.\n"
     assert [freeze.pattern for freeze in records.freezes()] == ["finance:*"]
     result = run("unfreeze", BOT, "--approver", "grace", status=1)
-    assert f"No freeze is for exactly '{BOT}'." in result.stderr
-    assert "Those that hold are for: finance:*." in result.stderr
+    assert f"No freeze is for exactly '{BOT}' (" in result.stderr
+    assert "finance:*" in result.stderr
 
 
 def test_freezes_tell_who_stopped_whom_when_and_why(run: Run, records: Records) -> None:

@@ -99,7 +99,7 @@ def test_one_operation_with_its_steps_and_receipt(run: Run, begin: Begin) -> Non
     text = run("operations", done.operation_id).stdout
     lines = [line.split() for line in text.splitlines()]
     assert lines[0] == [done.operation_id, "succeeded"]
-    assert "The same key returns this receipt for ever." in text
+    assert "The same key always returns this receipt." in text
     for expected in (
         "business key  order-1", "amount 10.00 usd", "attempt 2", "action charge, by amount",
         "created 2026-07-01 12:00:00 UTC",

@@ -12,7 +12,7 @@ from stripe_billing_router.doctor import Check, Diagnosis, Status, diagnose
 from stripe_billing_router.doctor.diagnosis import ok, warning, wrong
 from stripe_billing_router.doctor.examination import Part, examine
 from stripe_billing_router.doctor.host import is_within
-from stripe_billing_router.doctor.words import in_two, some, span
+from stripe_billing_router.doctor.quantities import first_few, span
 from stripe_billing_router.settings import Settings
 from support.site import Site
 
@@ -170,11 +170,8 @@ def test_libraries_out_of_bounds_or_missing_are_wrong(
     assert "missing" in found[1].finding
 
 
-def test_small_words() -> None:
-    assert in_two("It is gone. Bring it back.") == ("It is gone", "Bring it back.")
-    assert in_two("it is gone; bring it back") == ("it is gone", "Bring it back")
-    assert in_two("It is gone.", "Look.") == ("It is gone", "Look.")
-    assert some(["a", "b", "c"], 2) == "a, b and 1 more"
+def test_lists_and_lengths_of_time_are_short() -> None:
+    assert first_few(["a", "b", "c"], 2) == "a, b and 1 more"
     assert [span(seconds) for seconds in (45, 3480, 25_200, 2_592_000)] == [
         "45 s", "58 min", "7 h", "30 days",
     ]  # fmt: skip

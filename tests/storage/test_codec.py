@@ -127,7 +127,7 @@ def test_fields_that_an_older_version_lacked_have_their_defaults() -> None:
 
 
 def test_a_state_of_a_newer_version_is_not_guessed_at() -> None:
-    with pytest.raises(ConfigurationError, match="update stripe_billing_router"):
+    with pytest.raises(ConfigurationError, match="Update stripe_billing_router"):
         codec.operation_from_values({**codec.operation_values(operation()), "state": "dreaming"})
 
 

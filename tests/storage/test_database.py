@@ -130,7 +130,7 @@ def test_a_schema_of_a_newer_version_is_left_alone(opened: Callable[..., Records
 
     records = opened()
     run(records, make_newer, write=True)
-    with pytest.raises(ConfigurationError, match="update stripe_billing_router"):
+    with pytest.raises(ConfigurationError, match="Update stripe_billing_router"):
         opened().begin(operation())
 
 

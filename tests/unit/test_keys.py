@@ -12,7 +12,6 @@ from stripe_billing_router.keys.formats import (
     check_master_account_id,
     check_public_key,
     check_secret_key,
-    fingerprint,
     hint,
     one_master_account,
 )
@@ -156,17 +155,6 @@ def test_a_key_in_place_of_the_account_id_is_not_repeated() -> None:
     with pytest.raises(MasterAccountError) as caught:
         check_master_account_id("sk_live_" + BODY, "x")
     assert "secretpart" not in str(caught.value)
-
-
-@given(st.text(), st.text())
-def test_a_fingerprint_tells_keys_apart_without_showing_them(one: str, other: str) -> None:
-    assert (fingerprint(Secret(one)) == fingerprint(Secret(other))) == (one == other)
-    assert len(fingerprint(Secret(one))) == 16
-
-
-def test_a_fingerprint_stays_what_it_is() -> None:
-    """What was proven about a key is remembered under it."""
-    assert fingerprint(Secret("sk_live_fake51HiddenPart")) == "a558474d8fc1bc13"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from stripe_billing_router.errors import (
     MissingKeyError,
 )
 from stripe_billing_router.keys.baked import write_baked_keys
-from stripe_billing_router.keys.sources import Keys, KeySources
+from stripe_billing_router.keys.sources import Keys, KeySources, check
 from stripe_billing_router.settings import VARIABLES, Settings
 
 ENVIRONMENT = {
@@ -154,3 +154,42 @@ def test_every_error_says_that_no_money_moved(tmp_path: Path) -> None:
         with pytest.raises(BillingError) as caught:
             resolve(tmp_path, **values)
         assert caught.value.money_moved == "no"
+
+
+def test_each_source_says_what_it_has_whatever_the_others_have(tmp_path: Path) -> None:
+    bake(tmp_path).chmod(0o644)
+    settings = Settings(baked_keys_file=tmp_path / "_baked_keys.py", **ENVIRONMENT)
+    vault, environment, baked = KeySources(settings).answers()
+    assert not vault.decides
+    assert environment.found is not None
+    assert check(environment.found, settings).errors == {}
+    assert isinstance(baked.error, InvalidKeyError)
+    assert [each.name for each in (vault, environment, baked)] == [
+        "Vault", "environment", "baked-in keys",
+    ]  # fmt: skip
+
+
+def test_each_part_of_a_source_is_checked_on_its_own() -> None:
+    bad = {"secret_key": "sk_test_fake123", "public_key": None, "master_account_id": "nonsense"}
+    settings = Settings(**{**bad, "baked_keys_file": Path("/nonexistent")})
+    _, environment, _ = KeySources(settings).answers()
+    assert environment.found is not None
+    errors = check(environment.found, settings).errors
+    assert {name: type(error) for name, error in errors.items()} == {
+        "secret key": InvalidKeyError,
+        "public key": MissingKeyError,
+        "master account": MasterAccountError,
+    }
+    assert all(error.remedy for error in errors.values())
+
+
+def test_a_vault_that_is_away_makes_what_is_wrong_after_it_worth_another_try(
+    tmp_path: Path,
+) -> None:
+    bake(tmp_path).chmod(0o644)
+    away = {"vault_addr": "http://127.0.0.1:1", "vault_token": "t"}
+    with pytest.raises(InvalidKeyError) as caught:
+        resolve(tmp_path, **away)
+    assert caught.value.retryable
+    assert "0644" in caught.value.problem
+    assert "cannot be reached" in caught.value.problem

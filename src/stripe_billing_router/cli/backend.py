@@ -114,8 +114,9 @@ def expect_database(settings: Settings) -> None:
     if file is None or file.exists() or (settings.ledger_dir / "journal.jsonl").exists():
         return
     raise ConfigurationError(
-        f"There is no ledger here: {file} does not exist. A router makes it at its first "
-        "operation. STRIPE_LEDGER_DIR or STRIPE_LEDGER_URL names another place."
+        f"There is no ledger here: {file} does not exist",
+        "Name its place by STRIPE_LEDGER_DIR or STRIPE_LEDGER_URL. A router creates it at its "
+        "first operation.",
     )
 
 
@@ -132,7 +133,7 @@ def _database(settings: Settings) -> Database:
 
 
 def _import(modules: Sequence[str]) -> None:
-    # As `python -m` does: start-up code stands where the command is called.
+    # As `python -m` does: start-up code is where the command is called.
     if modules and "" not in sys.path:
         sys.path.insert(0, "")
     for name in modules:
@@ -141,10 +142,10 @@ def _import(modules: Sequence[str]) -> None:
             importlib.import_module(name)
         except BillingError:
             raise
-        except Exception as error:  # noqa: BLE001 - Somebody else's code.
-            problem = f"The module {name!r} cannot be imported: {type(error).__name__}: {error}."
+        except Exception as error:  # noqa: BLE001 - Foreign code.
+            problem = f"The module {name!r} cannot be imported: {type(error).__name__}: {error}"
         if problem:
-            raise ConfigurationError(problem)
+            raise ConfigurationError(problem, "Correct --import, or the module.")
 
 
 class _Warnings:

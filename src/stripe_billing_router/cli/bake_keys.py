@@ -97,9 +97,9 @@ def _next_steps(path: Path, *, is_default: bool) -> list[str]:
     if not is_default:
         steps.append(f"Have the bots call configure(baked_keys_file={str(path)!r}).")
     steps += [
-        "Run the bots as this user: the router refuses a file of somebody else's.",
+        "Run the bots as this user: the router refuses another user's file.",
         "Vault and the environment come first: unset them where this file is to be used.",
-        "After rolling a key at Stripe run this again, and start the bots anew.",
+        "After rolling a key at Stripe, run this again and restart the bots.",
         "Keep the file out of images, backups and version control.",
     ]
     return steps
@@ -114,16 +114,19 @@ def _expect_replaceable(path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        problem = f"{path} cannot be replaced: {error.strerror}."
+        problem = f"{path} cannot be replaced: {error.strerror}"
     else:
-        problem = "" if ours else f"{path} exists and is not of bake-keys; nothing was written."
+        problem = "" if ours else f"{path} is not a file of bake-keys, so nothing was written"
     if problem:
-        raise ConfigurationError(f"{problem} Name another file, or remove this one.")
+        raise ConfigurationError(problem, "Name another file, or remove this one.")
 
 
 def _present(secret: Secret | None, name: str, found: _Found) -> Secret:
     if secret is None:
-        raise MissingKeyError(f"There is no {name} in {found.source}; nothing was written.")
+        raise MissingKeyError(
+            f"There is no {name} in {found.source}, so nothing was written",
+            "Put it there, or choose another source by --from.",
+        )
     return secret
 
 
@@ -137,7 +140,7 @@ def _master_account(found: _Found, settings: Settings) -> str:
 
 def _from_vault(settings: Settings) -> _Found:
     if settings.vault_addr is None:
-        raise MissingKeyError("Vault is not set up: set VAULT_ADDR and a login.")
+        raise MissingKeyError("Vault is not set up", "Set VAULT_ADDR and a login.")
     from ..keys.vault import Vault, VaultRefusedError, VaultUnreachableError  # noqa: PLC0415 - hvac is slow to import.
 
     vault = Vault(settings)
@@ -146,12 +149,12 @@ def _from_vault(settings: Settings) -> _Found:
     try:
         fields = dict(vault.read())
     except (VaultRefusedError, VaultUnreachableError) as error:
-        problem = f"{vault.source} does not give the Stripe keys: {error}; nothing was written."
+        problem = f"{vault.source} does not give the Stripe keys: {error}"
     if problem:
-        raise ConfigurationError(problem)
+        raise ConfigurationError(problem, "Correct it, or choose another source by --from.")
     wanted = [fields.get(name) for name in ("secret_key", "public_key", "master_account_id")]
     if not all(isinstance(field, Secret | None) for field in wanted):
-        raise InvalidKeyError(f"A field of {vault.source} is not a text.")
+        raise InvalidKeyError(f"A field of {vault.source} is not a text", "Correct the secret.")
     secret, public, account = wanted
     return _Found(vault.source, secret, public, account.reveal() if account is not None else None)
 
@@ -163,8 +166,9 @@ def _from_environment(settings: Settings) -> _Found:
 def _from_prompt(settings: Settings) -> _Found:
     if not sys.stdin.isatty():
         raise MissingKeyError(
-            "There is no terminal to ask at, and keys that are piped in may be kept on the way. "
-            "Use --from environment or --from vault."
+            "There is no terminal for the prompt, and keys that are piped in may be stored on the "
+            "way",
+            "Use --from environment or --from vault.",
         )
     secret = _ask("Secret key (sk_live_… or rk_live_…, not shown)")
     public = _ask("Public key (pk_live_…, not shown)")

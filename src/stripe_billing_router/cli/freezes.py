@@ -1,4 +1,4 @@
-"""`freeze`, `unfreeze` and `freezes`: stop bots, let them go on, and see who stopped whom."""
+"""`freeze`, `unfreeze` and `freezes`: stop bots, let them continue, and list who stopped whom."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def freeze(
 ) -> None:
     """Stop the next call of every matching bot, in every process, until it is lifted.
 
-    Calls that are under way are not interrupted. The freeze is recorded in the ledger.
+    Calls in progress are not interrupted. The freeze is recorded in the ledger.
     """
     with open_router_in_any_case() as (router, has_routes):
         expect_database(router.settings)
@@ -50,9 +50,10 @@ def freeze(
         bots = _routed_bots(router, pattern)
     if is_away:
         raise LedgerUnavailableError(
-            f"The database is away, so {pattern} is frozen on this host only, by the files in "
-            f"{folder}. It reaches the others when the database is back; until then stop them "
-            "otherwise, or freeze on each host."
+            f"The database is unavailable, so {pattern} is frozen on this host only, by the files "
+            f"in {folder}",
+            "Freeze on each host, or stop the bots there otherwise. The freeze reaches the other "
+            "hosts when the database is available again.",
         )
     say(f"Frozen: {safe(pattern)}, in {where}.", style="bold")
     if bots:
@@ -77,7 +78,10 @@ def unfreeze(
         others = router.records.freezes()
     if not lifted:
         held = ", ".join(dict.fromkeys(other.pattern for other in others)) or "none"
-        raise InputError(f"No freeze is for exactly {pattern!r}. Those that hold are for: {held}.")
+        raise InputError(
+            f"No freeze is for exactly {pattern!r} (those in force are for: {held})",
+            "Name the pattern exactly as it was frozen.",
+        )
     say(f"Lifted: {safe(pattern)} ({plural(lifted, 'freeze')}).", style="bold")
     for other in others:
         if matches(other.pattern, spellings(pattern)[0]):
@@ -94,7 +98,7 @@ def freezes(
     ] = False,
     output: Annotated[Format, typer.Option("--format", help="How to write them.")] = Format.TABLE,
 ) -> None:
-    """List the freezes that hold: who stopped whom, when and why."""
+    """List the freezes in force: who stopped whom, when and why."""
     with open_records() as records:
         found = records.freezes(include_lifted=everything)
     if output is Format.JSONL:

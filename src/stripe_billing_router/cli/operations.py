@@ -26,18 +26,18 @@ SHOWN_OPERATIONS = 50
 
 # What a person should know of a state, and do; the others speak for themselves.
 MEANINGS = {
-    State.PENDING: "A call is at work on it now, or its process has died: the next call with the "
-    "same key goes on with it.",
-    State.UNKNOWN: "Whether it took effect is not known yet. Call again with the same key; no "
-    "second payment comes of that.",
+    State.PENDING: "A call is in progress, or its process has died: the next call with the same "
+    "key continues it.",
+    State.UNKNOWN: "Whether it took effect is not known yet. Call again with the same key: that "
+    "never pays twice.",
     State.OPEN: "Stripe has accepted it, and it is not final.",
-    State.SUCCEEDED: "It took effect. The same key returns this receipt for ever.",
+    State.SUCCEEDED: "It took effect. The same key always returns this receipt.",
     State.FAILED: "Nothing moved, and nothing is left payable. The same key starts a new attempt.",
     State.ROLLING_BACK: "It went to a foreign account, and its reversal is not complete. The bot "
     "is frozen.",
     State.ROLLED_BACK: "It went to a foreign account and was reversed. Its key pays nothing more.",
     State.AWAITING_APPROVAL: "A person must approve it first.",
-    State.DENIED: "A person denied it, or nobody answered in time.",
+    State.DENIED: "A person denied it, or did not answer in time.",
 }
 UNSETTLED = (
     State.PENDING,
@@ -96,7 +96,9 @@ def operations(
         if operation_id is not None:
             one = records.find(operation_id)
             if one is None:
-                raise UnknownOperationError(f"No operation has the id {operation_id!r}.")
+                raise UnknownOperationError(
+                    f"No operation has the id {operation_id!r}", "See `operations` for the ids."
+                )
             found = [one]
         else:
             found = records.operations(state=tuple(states), bot_id=bot, limit=limit + 1)
@@ -157,7 +159,7 @@ def state_text(state: State) -> Text:
 
 
 def _amount(operation: Operation) -> str | None:
-    """Return what it came to, else what was asked for; a price's amount is not known before."""
+    """Return the amount of the result, else what was asked for; a price's is not known before."""
     result, instruction = operation.result, operation.instruction
     if result is not None and result.amount is not None:
         return safe(f"{result.amount} {result.currency or ''}".strip())
@@ -188,7 +190,7 @@ def _show(operation: Operation) -> None:
             ("created", f"{when.full(operation.created_ms)} UTC"),
             ("updated", f"{when.full(operation.updated_ms)} UTC"),
             ("attempt", operation.attempt),
-            ("at work", operation.lease_owner),
+            ("in progress by", operation.lease_owner),
         )
     )
     heading("Steps")

@@ -145,8 +145,8 @@ def resolve(
             if modules or set(wanted) <= {"region"}:
                 raise
             raise UnknownOverrideError(
-                f"{error.message}. Here overrides are known only from a module that registers "
-                "them: name it with --import."
+                error.problem,
+                "Name the module that registers the override with --import, or correct it.",
             ) from None
     if output is Format.JSONL:
         typer.echo(json.dumps(_resolution_as_json(found), ensure_ascii=False))

@@ -27,7 +27,7 @@ def parse_when(text: str, now_ms: int) -> int:
         moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
         return int(moment.timestamp() * 1000)
     except (ValueError, OverflowError):
-        raise ValueError(f"{text!r} is no time; write it like {FORMS}") from None
+        raise ValueError(f"{text!r} is not a time; write it like {FORMS}") from None
 
 
 def moment(timestamp_ms: int) -> datetime:

@@ -146,29 +146,29 @@ def check_id(kind: str, value: object) -> str:
         and not _CLIENT_SECRET.search(value)
     ):
         return value
-    wanted = " or ".join(f"{prefix}_…" for prefix in _PREFIXES[kind])
-    remedy = f"Pass the id of {_a(kind)}: {wanted}."
+    remedy = f"Pass the id of {_a(kind)}."
     if isinstance(value, str) and "_secret_" in value:
         remedy = "Pass what precedes '_secret_'."
     raise InvalidIdentifierError(_id_problem(kind, value), remedy)
 
 
 def _id_problem(kind: str, value: object) -> str:
-    noun = kind.replace("_", " ")
+    wanted = " or ".join(f"{prefix}_…" for prefix in _PREFIXES[kind])
+    noun = f"{kind.replace('_', ' ')} id ({wanted})"
     if not isinstance(value, str):
-        return f"The {noun} id must be a text, not {_a(type(value).__name__)}"
+        return f"The {noun} is {_a(type(value).__name__)}, not a text"
     if not value:
-        return f"The {noun} id is empty"
+        return f"The {noun} is empty"
     if len(value) > LONGEST_ID:
-        return f"The {noun} id has {len(value)} characters, more than {LONGEST_ID}"
+        return f"The {noun} has {len(value)} characters, more than {LONGEST_ID}"
     if _KEY_VALUE.search(value):
-        return f"The {noun} id is or holds a Stripe key"
+        return f"The {noun} is or holds a Stripe key"
     if "_secret_" in value:
-        return f"The {noun} id is a client secret"
+        return f"The {noun} is a client secret"
     is_like = next((other for other in _ID if _ID[other].fullmatch(value)), None)
     if is_like is not None:
-        return f"{shown(value)} is {_a(is_like)} id, not {_a(kind)} id"
-    return f"{shown(value)} is not {_a(kind)} id"
+        return f"{shown(value)} is {_a(is_like)} id, not {_a(kind)} id ({wanted})"
+    return f"{shown(value)} is not {_a(kind)} id ({wanted})"
 
 
 def check_idempotency_key(key: object) -> str:

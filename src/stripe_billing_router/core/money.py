@@ -84,7 +84,7 @@ def normalize_currency(code: object) -> str:
     hint = f" (the nearest are {', '.join(near)})" if near else ""
     raise InvalidCurrencyError(
         f"{code[:_SHOWN]!r} is not a currency that Stripe supports{hint}",
-        "Pass a code such as 'usd'.",
+        "Pass the three-letter code of a supported currency.",
     )
 
 

@@ -33,7 +33,7 @@ class SingleFlight:
         # Held on to: in a child that `work` forks, this thread has another one by its end.
         lock, begun, left_s = self._lock, self._begun.get(name, 0), remaining_s()
         if not lock.acquire(timeout=-1 if left_s is None else max(left_s, 0)):
-            raise StripeUnavailableError(self._busy)
+            raise StripeUnavailableError(self._busy, "Call again later.")
         try:
             failure = self._failed.get(name)
             if failure is not None and self._begun.get(name, 0) > begun:

@@ -1,4 +1,4 @@
-"""Whose the secret keys are: `GET /v1/account`, and nothing else, is asked of Stripe."""
+"""Which account the secret keys belong to. Stripe is asked for `GET /v1/account` only."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from ..core.calls import CallFailedError, Failure, FailureKind, Reply, StripeCal
 from ..core.secret import Secret
 from ..domain.resend import ALARMING_SKEW_MS, MISLEADING_SKEW_MS
 from ..gateway.clock import clock_ahead_s, described
+from ..keys.sources import Checked
 from ..settings import Settings
 from .diagnosis import Check, info, not_checked, ok, warning, wrong
-from .sources import Source, Usable
+from .sources import Source
 
 _NAME: Final = "account"
 _PROOF: Final = StripeCall("account", "accounts.retrieve_current")
@@ -23,26 +24,26 @@ _CONNECT_S: Final = 4.0
 _ANSWER_S: Final = 7.0
 
 
-def look_at_account(settings: Settings, told: str, usable: Usable) -> Generator[Check, None, bool]:
+def look_at_account(settings: Settings, source: str, keys: Checked) -> Generator[Check, None, bool]:
     """Ask Stripe whose the key is that the router would use; return whether there was an answer."""
-    if usable.secret is None:
+    if keys.secret is None:
         yield not_checked(_NAME, "there is no key to ask with")
         return True
-    answer = _ask(settings, usable.secret)
+    answer = _ask(settings, keys.secret)
     if isinstance(answer, Failure):
-        yield _failed(answer, settings, told)
+        yield _failed(answer, settings, source)
         return answer.http_status is not None
     account = str(answer.body.get("id"))
-    if usable.account is None:
+    if keys.master_account_id is None:
         yield not_checked(
-            _NAME, f"the secret key belongs to {account}; whether that is the master account, "
-            "nothing says"
-        )  # fmt: skip
-    elif account != usable.account:
+            _NAME, f"the secret key belongs to {account}, and no master account is named"
+        )
+    elif account != keys.master_account_id:
         yield wrong(
             _NAME,
-            f"the secret key belongs to {account}, and the master account is {usable.account}",
-            f"Put the master account's key into {told}, or correct STRIPE_MASTER_ACCOUNT_ID.",
+            f"the secret key belongs to {account}, and the master account is "
+            f"{keys.master_account_id}",
+            f"Put the master account's key into {source}, or correct STRIPE_MASTER_ACCOUNT_ID.",
         )
     else:
         name = _display_name(answer.body)
@@ -51,17 +52,17 @@ def look_at_account(settings: Settings, told: str, usable: Usable) -> Generator[
     if answer.body.get("charges_enabled") is False:
         yield wrong(
             "charges",
-            f"Stripe does not let {account} take charges",
-            "The dashboard says what Stripe still wants to know.",
+            f"Stripe does not let {account} accept charges",
+            "See the dashboard for what Stripe still requires.",
         )
     yield _clock(answer)
     return True
 
 
-def look_at_others(settings: Settings, used: Usable, lower: Sequence[Source]) -> Iterator[Check]:
-    """Ask whose the keys are that would be used if the sources before them were away."""
+def look_at_others(settings: Settings, used: Checked, lower: Sequence[Source]) -> Iterator[Check]:
+    """Ask whose the keys are that would be used if the sources before them were unavailable."""
     for source in lower:
-        spare = source.usable
+        spare = source.checked
         if spare is None or spare.secret is None or spare.secret == used.secret:
             continue
         name = "spare account"
@@ -70,19 +71,20 @@ def look_at_others(settings: Settings, used: Usable, lower: Sequence[Source]) ->
             if answer.http_status in {401, 403}:
                 yield warning(
                     name,
-                    f"Stripe refuses the secret key of {source.told} ({answer.http_status})",
+                    f"Stripe refuses the secret key of {source.answer.source} "
+                    f"({answer.http_status})",
                     "Correct it, or remove it: it would be the next to be used.",
                 )
             continue
         account = str(answer.body.get("id"))
-        if account == (spare.account or used.account):
+        if account == (spare.master_account_id or used.master_account_id):
             yield info(name, f"its secret key belongs to {account} as well")
         else:
             yield warning(
                 name,
-                f"the secret key of {source.told} belongs to {account}, which is not the master "
-                "account",
-                "Replace or remove it: where the sources before it are away, no bot could pay.",
+                f"the secret key of {source.answer.source} belongs to {account}, which is not the "
+                "master account",
+                "Replace or remove it: with the sources before it unavailable, no bot could pay.",
             )
 
 
@@ -105,18 +107,18 @@ def _ask(settings: Settings, secret: Secret) -> Reply | Failure:
         gateway.close()
 
 
-def _failed(failure: Failure, settings: Settings, told: str) -> Check:
+def _failed(failure: Failure, settings: Settings, source: str) -> Check:
     if failure.kind is FailureKind.AUTHENTICATION:
         return wrong(
             _NAME,
-            f"Stripe refuses the secret key from {told} (401): rolled, expired, or never valid",
+            f"Stripe refuses the secret key from {source} (401): rolled, expired, or never valid",
             "Put the key there that the dashboard shows now.",
         )
     if failure.kind is FailureKind.PERMISSION:
         return wrong(
             _NAME,
-            f"the secret key from {told} may not read its own account (403), so that nobody can "
-            "prove whose it is",
+            f"the secret key from {source} may not read its own account (403), so its account "
+            "cannot be verified",
             "Give the restricted key the permission to read the account.",
         )
     if failure.kind is FailureKind.RATE_LIMITED:
@@ -126,14 +128,14 @@ def _failed(failure: Failure, settings: Settings, told: str) -> Check:
         return wrong(
             _NAME,
             f"{address} cannot be reached: {_why(address)}",
-            "Look at the network, the name server and the firewall. Proxy variables are not used.",
+            "Check the network, the name server and the firewall. Proxy variables are not used.",
         )
     answer = f"answers {failure.http_status}" if failure.http_status else "gives no whole answer"
-    return wrong(_NAME, f"{address} {answer}", "Ask again later; status.stripe.com may know more.")
+    return wrong(_NAME, f"{address} {answer}", "Try again later, and see status.stripe.com.")
 
 
 def _why(address: str) -> str:
-    """Say how far one gets on the way to an address."""
+    """Say how far a connection to an address gets."""
     parts = urlsplit(address)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
@@ -144,7 +146,7 @@ def _why(address: str) -> str:
         return "nothing answers there"
     except OSError as error:
         return error.strerror or type(error).__name__
-    return "there is a connection, but no secure one: its certificate is not Stripe's"
+    return "the connection is not secure: its certificate is not Stripe's"
 
 
 def _display_name(body: Mapping[str, Any]) -> str:

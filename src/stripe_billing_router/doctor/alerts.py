@@ -1,4 +1,4 @@
-"""Whom alerts reach, without sending one."""
+"""Where alerts go, without sending one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from ..alerts import Alerts
 from ..errors import ConfigurationError
 from ..settings import Settings
 from .diagnosis import Check, ok, warning, wrong
-from .words import in_two
 
 
 def look(settings: Settings) -> Iterator[Check]:
@@ -21,12 +20,9 @@ def look(settings: Settings) -> Iterator[Check]:
             "Set STRIPE_ALERT_URLS, or watch the log of stripe_billing_router.alerts.",
         )
         return
-    problem = ""
     try:
         Alerts(settings.alert_urls)
     except ConfigurationError as error:
-        problem = error.message
-    if problem:
-        yield wrong("addresses", *in_two(problem, "Correct STRIPE_ALERT_URLS."))
-    else:
-        yield ok("addresses", f"{count} in STRIPE_ALERT_URLS; whether they arrive was not tried")
+        yield wrong("addresses", error.problem, error.remedy)
+        return
+    yield ok("addresses", f"{count} in STRIPE_ALERT_URLS; whether they arrive was not tried")

@@ -14,7 +14,7 @@ from ..settings import Settings
 from ..storage.jsonl import JsonLines
 from ..storage.spool import Spool
 from .diagnosis import Check, info, ok, warning, wrong
-from .words import plural
+from .quantities import plural
 
 _LITTLE_BYTES: Final = 100 * 1024 * 1024
 _TOO_LITTLE_BYTES: Final = 1024 * 1024

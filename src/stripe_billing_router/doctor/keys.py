@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Final
 
-from ..keys.formats import hint
+from ..errors import MasterAccountError
+from ..keys.formats import hint, one_master_account
+from ..keys.sources import ACCOUNT_VARIABLE, Checked
 from ..settings import Settings
 from .account import look_at_account, look_at_others
 from .diagnosis import Check, info, not_checked, ok, warning, wrong
-from .sources import VARIABLE, Source, Usable, named_account, sources
-from .words import in_two
+from .sources import Source, sources
+
+_ACCOUNT: Final = "master account"
 
 
 def look(settings: Settings, *, may_ask: bool = True) -> Iterator[Check]:
@@ -20,7 +24,7 @@ def look(settings: Settings, *, may_ask: bool = True) -> Iterator[Check]:
     """
     found = sources(settings)
     # Where the router looks no further.
-    last = next((at for at, source in enumerate(found) if source.decides), len(found))
+    last = next((at for at, source in enumerate(found) if source.answer.decides), len(found))
     for at, source in enumerate(found):
         yield _lower(source, found[last]) if at > last else _upper(source, found[at + 1 :])
     if last == len(found):
@@ -30,83 +34,89 @@ def look(settings: Settings, *, may_ask: bool = True) -> Iterator[Check]:
             "Set VAULT_ADDR and a login, or STRIPE_SECRET_KEY and STRIPE_PUBLIC_KEY, or run "
             "`stripe-billing-router bake-keys`.",
         )
-        yield _master_account(*named_account({VARIABLE: settings.master_account_id}))
+        yield _named_account(settings)
         return
     chosen, lower = found[last], found[last + 1 :]
-    if chosen.usable is None:
-        why = f"{chosen.told} comes first, and does not give them"
+    if chosen.checked is None:
+        why = f"{chosen.answer.source} comes first, and does not give them"
         yield not_checked("secret key", why)
         return
-    yield from _keys(chosen, chosen.usable)
+    yield from _keys(chosen, chosen.checked)
     if not may_ask:
         yield not_checked("account", "correct Stripe's address first")
         return
-    is_answering = yield from look_at_account(settings, chosen.told, chosen.usable)
+    is_answering = yield from look_at_account(settings, chosen.answer.source, chosen.checked)
     if is_answering:
-        yield from look_at_others(settings, chosen.usable, lower)
+        yield from look_at_others(settings, chosen.checked, lower)
 
 
 def _upper(source: Source, lower: Sequence[Source]) -> Check:
-    """Tell of a source that is used, or that was passed over on the way to it."""
-    if source.refused:
-        finding = f"{source.finding}: {source.refused}"
-        if source.name == "Vault":
+    """Report a source that is used, or that was passed over on the way to it."""
+    answer = source.answer
+    name = answer.name
+    if answer.error is not None:
+        if name == "Vault":
             return wrong(
-                source.name,
-                finding,
+                name,
+                f"{source.finding}: {answer.reason}",
                 "Look at the address, the login, its policy, and whether the secret is there; or "
                 "unset VAULT_ADDR. No other source is tried.",
             )
-        return wrong(source.name, *in_two(source.refused))
-    if source.away:
-        finding = f"{source.finding}: cannot be reached ({source.away})"
-        stand_in = next((other for other in lower if other.usable), None)
+        return wrong(name, answer.error.problem, answer.error.remedy)
+    if answer.is_away:
+        finding = f"{source.finding}: cannot be reached ({answer.reason})"
+        stand_in = next((other.answer for other in lower if other.checked), None)
         if stand_in is None:
-            return wrong(source.name, finding, "Bring it back; no other source has keys.")
+            return wrong(name, finding, "Bring it back: no other source has keys.")
         return warning(
-            source.name,
-            finding,
-            f"Bring it back; meanwhile the keys from {stand_in.told} are used.",
+            name, finding, f"Bring it back. Meanwhile the keys from {stand_in.source} are used."
         )
-    if source.usable is None:
-        return info(source.name, source.finding)
+    if source.checked is None:
+        return info(name, source.finding)
     if not math.isinf(source.login_ends_s):
         return warning(
-            source.name,
+            name,
             f"{source.finding}; this is used until the token ends",
             "Use a token that can be renewed, a token file, AppRole or Kubernetes.",
         )
-    return ok(source.name, f"{source.finding}; this is used")
+    return ok(name, f"{source.finding}; this is used")
 
 
 def _lower(source: Source, chosen: Source) -> Check:
-    """Tell of a source that is not used, because another comes before it."""
-    if source.refused:
-        return warning(source.name, *in_two(source.refused, "Correct it, or remove it."))
-    if source.usable is None:
-        return info(source.name, source.finding)
-    if source.usable.problems:
-        problem, remedy = in_two(next(iter(source.usable.problems.values())))
+    """Report a source that is not used, because another comes before it."""
+    answer = source.answer
+    if answer.error is not None:
+        return warning(answer.name, answer.error.problem, answer.error.remedy)
+    if source.checked is None:
+        return info(answer.name, source.finding)
+    for error in source.checked.errors.values():
         return warning(
-            source.name,
-            f"would be tried if {chosen.told} were away, and would fail: {problem}",
-            remedy,
+            answer.name,
+            f"would be used if {chosen.answer.source} were unavailable, and would fail: "
+            f"{error.problem}",
+            error.remedy,
         )
-    shown = source.usable.shown
-    return info(source.name, f"has {shown}; not used, because {chosen.told} comes first")
+    return info(
+        answer.name,
+        f"has {source.shown}; not used, because {chosen.answer.source} comes first",
+    )
 
 
-def _keys(chosen: Source, usable: Usable) -> Iterator[Check]:
-    for name, key in (("secret key", usable.secret), ("public key", usable.public)):
+def _keys(chosen: Source, checked: Checked) -> Iterator[Check]:
+    for name, key in (("secret key", checked.secret), ("public key", checked.public)):
         if key is not None:
-            unknown = "; whose it is, Stripe does not tell" if name == "public key" else ""
-            yield ok(name, f"{hint(key)} from {chosen.told}{unknown}")
+            unknown = "; Stripe does not say whose it is" if name == "public key" else ""
+            yield ok(name, f"{hint(key)} from {chosen.answer.source}{unknown}")
         else:
-            yield wrong(name, *in_two(usable.problems[name]))
-    yield _master_account(usable.account, usable.problems.get("master account", ""))
+            yield wrong(name, checked.errors[name].problem, checked.errors[name].remedy)
+    if checked.master_account_id is not None:
+        yield ok(_ACCOUNT, checked.master_account_id)
+    else:
+        yield wrong(_ACCOUNT, checked.errors[_ACCOUNT].problem, checked.errors[_ACCOUNT].remedy)
 
 
-def _master_account(account: str | None, problem: str) -> Check:
-    if account is None:
-        return wrong("master account", *in_two(problem))
-    return ok("master account", account)
+def _named_account(settings: Settings) -> Check:
+    try:
+        return ok(_ACCOUNT, one_master_account({ACCOUNT_VARIABLE: settings.master_account_id}))
+    except MasterAccountError as error:
+        return wrong(_ACCOUNT, error.problem, error.remedy)

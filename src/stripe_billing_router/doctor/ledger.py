@@ -19,19 +19,19 @@ from ..storage.status import LedgerStatus
 from ..storage.status import look as look_into
 from .diagnosis import Check, info, ok, warning, wrong
 from .mounts import network_file_system
-from .words import in_two, plural, some
+from .quantities import first_few, plural
 
 _NAME: Final = "database"
 _MOUNTS: Final = Path("/proc/self/mountinfo")
-# Nobody knows how these end until somebody asks.
+# How these end is not known until Stripe is asked.
 _UNDECIDED: Final = (State.UNKNOWN, State.ROLLING_BACK)
 
 
 def look(settings: Settings) -> Iterator[Check]:
     """Look at the database that the settings name; none is made, migrated or written."""
     database = _named(settings)
-    if isinstance(database, str):
-        yield wrong(_NAME, *in_two(database, "Correct STRIPE_LEDGER_URL."))
+    if isinstance(database, Check):
+        yield database
         return
     if database.file is not None:
         yield from _place(database.file.resolve())
@@ -54,14 +54,14 @@ def look(settings: Settings) -> Iterator[Check]:
         yield _freezes(found)
 
 
-def _named(settings: Settings) -> Database | str:
-    """Return the database, not opened, or why there can be none."""
+def _named(settings: Settings) -> Database | Check:
+    """Return the database, not opened, or the check that says why it cannot be used."""
     try:
         return Database(
             settings.database_url, seen_file=settings.ledger_dir.absolute() / "database.seen"
         )
     except ConfigurationError as error:
-        return error.message
+        return wrong(_NAME, error.problem, error.remedy)
 
 
 def _found(settings: Settings) -> LedgerStatus | str:
@@ -90,8 +90,9 @@ def _missing(database: Database, file: Path) -> Check:
     if was_seen:
         return wrong(
             _NAME,
-            f"{database.description} is missing, though it was made: what was paid is not known",
-            "Bring it back from a backup. The bots do not begin with an empty one.",
+            f"{database.description} is missing, though it was created before: what was paid is "
+            "not known",
+            "Restore it from a backup. The bots do not begin with an empty one.",
         )
     folder = file.parent
     while not folder.exists():
@@ -168,6 +169,6 @@ def _freezes(found: LedgerStatus) -> Check:
     return warning(
         "freezes",
         f"{plural(len(found.freezes), 'freeze')} hold{'s' if len(found.freezes) == 1 else ''}: "
-        f"{some(list(found.freezes))}",
+        f"{first_few(list(found.freezes))}",
         "`stripe-billing-router freezes` says why; `unfreeze` lifts one, once its cause is found.",
     )

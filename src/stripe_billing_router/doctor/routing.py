@@ -9,7 +9,7 @@ from ..errors import BillingError, LimitsConfigError
 from ..routing.file import LIMITS_FILE, check_limits_file, load_routes
 from ..settings import Settings
 from .diagnosis import Check, info, ok, warning, wrong
-from .words import plural, some
+from .quantities import first_few, plural
 
 
 def look(settings: Settings) -> Iterator[Check]:
@@ -30,7 +30,9 @@ def _routing_file(file: Path) -> Iterator[Check]:
             yield wrong(name, f"{file}, {problem}", "Correct this line.")
         return
     regions = sorted({region for _, region, _, _ in routes})
-    told = f"{plural(len(routes), 'route')} in {plural(len(regions), 'region')} ({some(regions)})"
+    told = (
+        f"{plural(len(routes), 'route')} in {plural(len(regions), 'region')} ({first_few(regions)})"
+    )
     yield ok(name, f"{file}: {told}")
     poor = [
         f"{category}:{bot} ({region})"
@@ -41,7 +43,7 @@ def _routing_file(file: Path) -> Iterator[Check]:
         yield warning(
             "currencies",
             f"{plural(len(poor), 'route')} of other regions name{'s' if len(poor) == 1 else ''} no "
-            f"currency: {some(poor)}",
+            f"currency: {first_few(poor)}",
             "Give each a currency, or have its bots name one: without, a charge by amount is "
             "refused.",
         )

@@ -31,7 +31,7 @@ class Freezing:
         why, who = _text("reason", reason, 500), _text("actor", actor, 200)
         if not (pattern and why and who):
             raise InputError(
-                "freeze was called with an empty argument",
+                "A freeze has an empty argument",
                 "Pass the bot or pattern, the reason and the actor.",
             )
         now_ms = self._runtime.now_ms()
@@ -59,7 +59,7 @@ class Freezing:
         who = _text("approver", approver, 200)
         if not (pattern and who):
             raise InputError(
-                "unfreeze was called with an empty argument",
+                "An unfreeze has an empty argument",
                 "Pass the frozen bot or pattern, and the approver.",
             )
         pattern = pattern.removeprefix("stripe:")

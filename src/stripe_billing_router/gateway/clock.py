@@ -44,12 +44,13 @@ class ClockCheckedGateway:
         ahead_s = clock_ahead_s(reply, self._runtime.now_ms())
         if ahead_s is None:
             return reply
-        self._tell(ahead_s)
+        self._report(ahead_s)
         if abs(ahead_s) > MISLEADING_SKEW_MS / 1000:
             if call.method == "accounts.retrieve_current":
                 raise ConfigurationError(
-                    f"{described(ahead_s)}, so that it cannot tell how old an idempotency key is; "
-                    "nothing was sent. Set the clock (NTP), then call again with the same key",
+                    f"{_capital(described(ahead_s))}, so the age of an idempotency key cannot be "
+                    "judged, and nothing was sent",
+                    "Set the clock (NTP), then call again with the same key.",
                     clock_ahead_s=ahead_s,
                 )
             self._distrust()
@@ -59,14 +60,14 @@ class ClockCheckedGateway:
         """Close the connections."""
         self._gateway.close()
 
-    def _tell(self, ahead_s: float) -> None:
+    def _report(self, ahead_s: float) -> None:
         if abs(ahead_s) > ALARMING_SKEW_MS / 1000:
             self._is_alarmed = True
             self._alert(
                 "clock_skew",
                 "error",
-                f"{described(ahead_s)}; beyond {MISLEADING_SKEW_MS / 60_000:.0f} minutes no "
-                "operation begins. Set the clock (NTP)",
+                f"{_capital(described(ahead_s))}. Beyond {MISLEADING_SKEW_MS / 60_000:.0f} minutes "
+                "no operation begins. Set the clock (NTP).",
                 {"clock_ahead_s": round(ahead_s)},
                 once_key=_SKEW,
             )
@@ -91,3 +92,7 @@ def described(ahead_s: float) -> str:
     """Describe it, such as `this host's clock is 12 minutes behind Stripe's`."""
     side = "ahead of" if ahead_s > 0 else "behind"
     return f"this host's clock is {abs(ahead_s) / 60:.0f} minutes {side} Stripe's"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

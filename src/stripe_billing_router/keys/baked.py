@@ -40,13 +40,14 @@ def read_baked_keys(path: Path) -> Mapping[str, Secret] | None:
             `write_baked_keys` writes. The message never quotes it.
     """
     try:
-        # Not blocking: somebody may have put a named pipe there.
+        # Not blocking: the path may be a named pipe.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise InvalidKeyError(
-            f"The baked-in keys in {path} cannot be read ({os.strerror(error.errno or 0)})."
+            f"The baked-in keys in {path} cannot be read ({os.strerror(error.errno or 0)})",
+            "Let the user that runs the bots read the file, or remove it.",
         ) from None
     try:
         # Asked of the open file, so that it cannot be exchanged between the check and the reading.
@@ -57,24 +58,28 @@ def read_baked_keys(path: Path) -> Mapping[str, Secret] | None:
         os.close(descriptor)
     if values is None:
         raise InvalidKeyError(
-            f"{path} is not a module that `stripe-billing-router bake-keys` wrote. "
-            "Write it anew with that command."
+            f"{path} is not a module that `stripe-billing-router bake-keys` wrote",
+            "Write it again with that command, or remove it.",
         )
     return values
 
 
 def _check_private(status: os.stat_result, path: Path) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise InvalidKeyError(f"The baked-in keys in {path} are not in a regular file.")
+        raise InvalidKeyError(
+            f"The baked-in keys in {path} are not in a regular file",
+            "Write it again with `stripe-billing-router bake-keys`, or remove it.",
+        )
     if status.st_uid != os.geteuid():
         raise InvalidKeyError(
-            f"{path} belongs to another user, who could exchange the keys in it. "
-            "Write it anew as the user that runs the bots."
+            f"{path} belongs to another user, who could exchange the keys in it",
+            "Write it again as the user that runs the bots.",
         )
     if status.st_mode & 0o077:
         raise InvalidKeyError(
-            f"Others may read or write {path}: its mode is {stat.S_IMODE(status.st_mode):04o}. "
-            "Roll the keys in it, and write it anew; it must be readable by its owner only (0600)."
+            f"Others may read or write {path}: its mode is {stat.S_IMODE(status.st_mode):04o}",
+            "Roll the keys in it, and write it again with `stripe-billing-router bake-keys`, which "
+            "makes it readable by its owner only (0600).",
         )
 
 
@@ -124,7 +129,10 @@ def write_baked_keys(
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
     if problem:
-        raise ConfigurationError(f"The keys cannot be written to {path} ({problem}).")
+        raise ConfigurationError(
+            f"The keys cannot be written to {path} ({problem})",
+            "Make the folder writable, or name another file.",
+        )
 
 
 def _content(secret_key: Secret, public_key: Secret, master_account_id: str) -> Secret:
@@ -157,20 +165,21 @@ def _refuse_version_control(path: Path) -> None:
         return
     if _git(path, "ls-files", "--error-unmatch", "--", path.name) == 0:
         raise ConfigurationError(
-            f"Git tracks {path}. Take it out of version control, roll any key that it held, "
-            "and name another file."
+            f"Git tracks {path}",
+            "Remove it from version control, roll any key that it held, and name another file.",
         )
     if _git(path, "check-ignore", "--quiet", "--", path.name) != 0:
         raise ConfigurationError(
-            f"{path} is in a git repository that does not ignore it: the keys could be committed. "
-            f"Add {path.name} to .gitignore, or name a file outside of the repository."
+            f"{path} is in a git repository that does not ignore it, so the keys could be "
+            "committed",
+            f"Add {path.name} to .gitignore, or name a file outside of the repository.",
         )
 
 
 def _git(path: Path, *arguments: str) -> int:
     git = shutil.which("git")
     if git is None:
-        # Nobody knows then: neither answer that is waited for is given, and the path is refused.
+        # Not known then: neither of the two expected answers is given, and the path is refused.
         return 127
     try:
         return subprocess.run(  # noqa: S603 - Fixed words, and a file name after `--`.

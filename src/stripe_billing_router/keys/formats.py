@@ -6,7 +6,6 @@ its alphabet is checked, and that there is some of it.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -70,12 +69,12 @@ def check_master_account_id(text: str, source: str) -> str:
     del text, account
     if is_empty:
         raise MasterAccountError(
-            f"The master account id from {source} is empty. "
-            "Set STRIPE_MASTER_ACCOUNT_ID to the platform's own account, acct_…."
+            f"The master account id from {source} is empty",
+            "Set STRIPE_MASTER_ACCOUNT_ID to the platform's own account (acct_…).",
         )
     raise MasterAccountError(
-        f"The master account id from {source} is not an account id. "
-        "It must be acct_ followed by letters, digits or underscores."
+        f"The master account id from {source} is not an account id",
+        "Write acct_ followed by letters, digits or underscores.",
     )
 
 
@@ -92,14 +91,15 @@ def one_master_account(named: Mapping[str, str | None]) -> str:
     }
     if not accounts:
         raise MasterAccountError(
-            "The master account is not named, so that no key can be proven to belong to it. Set "
-            "STRIPE_MASTER_ACCOUNT_ID, or master_account_id in the Vault secret, to the platform's "
-            "own account (acct_…)."
+            "The master account is not named, so no key can be verified to belong to it",
+            "Set STRIPE_MASTER_ACCOUNT_ID, or master_account_id in the Vault secret, to the "
+            "platform's own account (acct_…).",
         )
     if len(set(accounts.values())) > 1:
-        told = " and ".join(f"{account} by {source}" for source, account in accounts.items())
+        both = " and ".join(f"{account} by {source}" for source, account in accounts.items())
         raise MasterAccountError(
-            f"Two different master accounts are named: {told}. Correct one of them, or remove it."
+            f"Two different master accounts are named: {both}",
+            "Correct one of them, or remove it.",
         )
     return next(iter(accounts.values()))
 
@@ -110,18 +110,14 @@ def hint(key: Secret) -> str:
     return f"{kind}_…{key.last4}"
 
 
-def fingerprint(secret: Secret) -> str:
-    """Return a short name for a key, to remember what was proven about it; not reversible."""
-    return hashlib.sha256(b"stripe key\0" + secret.reveal().encode()).hexdigest()[:16]
-
-
 def _check(value: Secret, kind: str, prefixes: tuple[str, ...], source: str) -> Secret:
     stripped, refusal = _judged(value, prefixes)
     if refusal:
         wanted = " or ".join(f"{prefix}…" for prefix in prefixes)
         raise InvalidKeyError(
-            f"The {kind} from {source} {refusal}. Put the live {kind} there ({wanted}); "
-            "no other source was tried instead, so that no wrong account is charged."
+            f"The {kind} from {source} {refusal}",
+            f"Put the live {kind} there ({wanted}). No other source is tried instead, so that no "
+            "wrong account is charged.",
         )
     return stripped
 
@@ -151,4 +147,4 @@ def _refusal(text: str, prefixes: tuple[str, ...]) -> str | None:
 
 
 def _kind_of(text: str) -> str:
-    return next((name for pattern, name in _KINDS if pattern.match(text)), "no Stripe key at all")
+    return next((name for pattern, name in _KINDS if pattern.match(text)), "not a Stripe key")

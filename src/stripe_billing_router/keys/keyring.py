@@ -1,8 +1,8 @@
-"""Holds the Stripe keys, keeps them good, and lets nobody use one that is not proven.
+"""Holds the Stripe keys, keeps them current, and hands out none that is not verified.
 
-A key is proven when `GET /v1/account` has shown that it is the master account's. Keys from Vault
-are read again every few minutes, and at once when Stripe refuses them (401): then a newer key goes
-under the operations at work, and the step that was refused is sent again as it was.
+A key is verified when `GET /v1/account` has shown that it is the master account's. Keys from Vault
+are read again every few minutes, and at once when Stripe refuses them (401): then operations in
+progress go on with a newer key, and the step that was refused is sent again as it was.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ class _Held:
     keys: Keys
     gateway: ClosableGateway
     confirmed_s: float  # when their source last had them, by the monotonic clock
-    verified_in: int | None = None  # the round of proofs in which the key was proven
+    verified_in: int | None = None  # the round of verifications in which the key was verified
 
 
 class Keyring:
-    """One set of keys at a time: read on first use, proven before the first operation with it.
+    """One set of keys at a time: read on first use, verified before the first operation with it.
 
     One thread at a time reads; others go on with what is held while that is good.
 
@@ -85,14 +85,14 @@ class Keyring:
         self._read_s = -math.inf
         self._round = 0
         self._flight = SingleFlight(
-            "the Stripe keys are being read, and that takes longer than this call may; nothing "
-            "was sent, call again later"
+            "The Stripe keys are being read, which takes longer than this call may, so nothing was "
+            "sent"
         )
         self._refresher = Refresher(self)
 
     @property
     def keys(self) -> Keys:
-        """The keys in use. Raises `ConfigurationError` where there are none to be had."""
+        """The keys in use. Raises `ConfigurationError` where there are none."""
         return self._usable().keys
 
     def verified_gateway(self, account: str) -> Gateway:
@@ -109,11 +109,11 @@ class Keyring:
         )
 
     def distrust(self) -> None:
-        """Have the key proven again before its next use by any bot."""
+        """Have the key verified again before its next use by any bot."""
         self._round += 1
 
     def refresh(self) -> None:
-        """Read the keys again; whatever that comes to is kept and told, and not raised."""
+        """Read the keys again; what is wrong with them is kept and alerted, not raised."""
         self._flight.do("renew", self._renew)
 
     def refresh_in_s(self) -> float:
@@ -129,7 +129,7 @@ class Keyring:
         return max(min(wait_s, self._sources.due_in_s(), _LONGEST_S), self._pause_s)
 
     def close(self) -> None:
-        """End the thread and close the connections to Stripe; the next use begins anew."""
+        """End the thread and close the connections to Stripe; the next use begins again."""
         self._refresher.stop()
         held, self._held = self._held, None
         if held is not None:
@@ -161,7 +161,7 @@ class Keyring:
             keys = self._sources.read()
             self._refuse_another_account(keys)
             self._refusal = None
-            self._tell_of_source(keys)
+            self._report_source(keys)
             self._held = _Held(keys, self._open_gateway(keys.secret), time.monotonic())
         elif self._refusal is not None:
             if time.monotonic() - self._read_s > self._pause_s:
@@ -172,13 +172,13 @@ class Keyring:
     def _verified(self, account: str) -> _Held:
         held = self._usable()
         while held.verified_in != self._round:
-            self._flight.do("prove", self._verify_held)
+            self._flight.do("verify", self._verify_held)
             held = self._usable()
         if held.keys.master_account_id != account:
             raise MasterAccountError(
-                f"this operation belongs to {account}, and the keys to "
-                f"{held.keys.master_account_id}: it is neither sent nor looked for there. Finish "
-                "it with the keys of its own account"
+                f"The operation belongs to {account}, and the keys to "
+                f"{held.keys.master_account_id}, where it is neither sent nor looked for",
+                "Finish it with the keys of its own account.",
             )
         return held
 
@@ -208,7 +208,7 @@ class Keyring:
         """Return the way to Stripe with a newer key than one that was refused; None without."""
         try:
             self._flight.do("replace", lambda: self._replace(refused))
-            # What is held by now may have been read by another thread, and not be proven yet.
+            # What is held by now may have been read by another thread, and not be verified yet.
             return self._verified(account).gateway
         except BillingError:
             return None
@@ -223,10 +223,14 @@ class Keyring:
                 break
         if self._held is not None and self._held.gateway is refused:
             self.distrust()
-            raise InvalidKeyError("Stripe refuses the key (401), and there is no newer one")
+            raise InvalidKeyError(
+                f"Stripe refuses the key from {self._held.keys.source} (401), and there is no "
+                "newer one",
+                "Put a valid key there.",
+            )
 
     def _may_ask(self) -> bool:
-        """Wait until the source may be asked again; false if that is later than anybody waits."""
+        """Wait until the source may be asked again; false if that is later than the call's end."""
         if not self._can_change:
             return True
         wait_s = max(0.0, self._read_s + self._pause_s - time.monotonic())
@@ -237,7 +241,7 @@ class Keyring:
         return True
 
     def _renew(self) -> bool:
-        """Read the keys again and use what is new; say whether it is worth doing at once again."""
+        """Read the keys again and use what is new; say whether to do so again at once."""
         newer = None if self._held is None else self._read_again()
         if newer is None:
             return False
@@ -251,11 +255,11 @@ class Keyring:
             self._alert(
                 "new_key_refused",
                 "critical" if isinstance(problem, KeyAccountMismatchError) else "error",
-                f"New keys were found and are not used: {problem.message}. Those before them stay "
+                f"New keys were found and are not used: {problem.message} The previous keys stay "
                 "in use.",
                 once_key="new_key_refused",
             )
-        # Perhaps rolled once more, or Stripe had a bad moment while it was to prove the new one.
+        # Perhaps rolled once more, or Stripe was unavailable while the new one was to be verified.
         return isinstance(problem, InvalidKeyError | StripeUnavailableError)
 
     def _read_again(self) -> Keys | None:
@@ -282,7 +286,7 @@ class Keyring:
             )
             return None
         self._refusal = None
-        self._tell_of_source(keys)
+        self._report_source(keys)
         same = held is not None and (keys.secret, keys.master_account_id) == (
             held.keys.secret,
             held.keys.master_account_id,
@@ -294,7 +298,7 @@ class Keyring:
         return None
 
     def _adopt(self, keys: Keys) -> None:
-        """Use other keys from now on, if they are proven; raise why not, otherwise."""
+        """Use other keys from now on, if they are verified; raise why not, otherwise."""
         self._refuse_another_account(keys)
         this_round, gateway = self._round, self._open_gateway(keys.secret)
         verify_key(gateway, keys)
@@ -308,11 +312,11 @@ class Keyring:
         if held is not None and held.keys.master_account_id != keys.master_account_id:
             raise MasterAccountError(
                 f"{keys.source} now names {keys.master_account_id} as the master account instead "
-                f"of {held.keys.master_account_id}; operations under way belong to the one before. "
-                "Start anew to change it"
+                f"of {held.keys.master_account_id}, to which the operations in progress belong",
+                "Restart the process to change the master account.",
             )
 
-    def _tell_of_source(self, keys: Keys) -> None:
+    def _report_source(self, keys: Keys) -> None:
         if keys.passed_over:
             self._alert(
                 "key_source_unreachable",
@@ -332,6 +336,6 @@ class Keyring:
             "vault_token_ending",
             "error",
             f"The token for {keys.source} ends in {max(ends_in_s, 0):.0f} s and cannot be renewed: "
-            "the Stripe keys cannot be read after that. Hand in a new one.",
+            "the Stripe keys cannot be read after that. Configure a new one.",
             once_key="vault_token_ending",
         )

@@ -1,4 +1,4 @@
-"""Proves whose key it is, by the only means there is: Stripe's own word."""
+"""Verifies which account a key belongs to, by the only means: asking Stripe."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def verify_key(gateway: Gateway, keys: Keys) -> None:
         if account == keys.master_account_id:
             return
         raise KeyAccountMismatchError(
-            f"the key from {keys.source} belongs to {account}, and the master account is "
-            f"{keys.master_account_id}; it was refused before any other request. Put the "
-            "master account's key there",
+            f"The key from {keys.source} belongs to {account}, and the master account is "
+            f"{keys.master_account_id}, so it was refused before any other request",
+            "Put the master account's key there.",
             foreign_account=account,
         )
     raise _unverified(failure, keys.source)
@@ -43,18 +43,20 @@ def verify_key(gateway: Gateway, keys: Keys) -> None:
 def _unverified(failure: Failure, source: str) -> BillingError:
     if failure.kind is FailureKind.AUTHENTICATION:
         return InvalidKeyError(
-            f"Stripe refuses the key from {source} (401); put a valid key there",
+            f"Stripe refuses the key from {source} (401)",
+            "Put a valid key there.",
             request_id=failure.request_id,
         )
     if failure.kind is FailureKind.PERMISSION:
         return MasterAccountError(
-            f"the key from {source} may not read its own account (403), so the master account "
-            "cannot be proven; give the restricted key the permission to read the account",
+            f"The key from {source} may not read its own account (403), so it cannot be verified",
+            "Give the restricted key the permission to read the account.",
             request_id=failure.request_id,
         )
     return StripeUnavailableError(
-        f"the key's account could not be read ({failure.kind}), so the key is not proven; nothing "
-        "else was sent, try again later",
+        f"The account of the key from {source} could not be read ({failure.kind}), so the key is "
+        "not verified and nothing else was sent",
+        "Call again later.",
         request_id=failure.request_id,
         http_status=failure.http_status,
     )

@@ -2,27 +2,27 @@
 
 A source that is not set up is passed over; one that cannot be reached is passed over with an alert;
 one that answers badly is an error at once. Falling back from a bad answer could charge through an
-account that nobody meant.
+account that the operator did not choose.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..core.secret import Secret
-from ..errors import ConfigurationError, MissingKeyError
+from ..errors import ConfigurationError, MasterAccountError, MissingKeyError
 from ..settings import Settings
 from .formats import check_public_key, check_secret_key, one_master_account
 
 if TYPE_CHECKING:
     from .vault import Vault
 
-_ENVIRONMENT: Final = "the environment"
+ACCOUNT_VARIABLE: Final = "STRIPE_MASTER_ACCOUNT_ID"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +42,54 @@ class SourceAwayError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """A source's answer; what is None is not in it."""
+class Found:
+    """The keys that a source holds, unchecked; what is None is not in it."""
 
-    source: str
+    source: str  # how messages call it
     secret: Secret | None
     public: Secret | None
     master_account_id: Secret | None
     # How the two keys are called there, for messages.
     names: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one source says when it is asked for the keys: keys (`found`), or the `reason` for none.
+
+    With `error` the search ends here, and with `is_away` an outage is why; with neither the source
+    is not set up. `name` is a stable name.
+    """
+
+    name: str
+    source: str
+    found: Found | None = None
+    reason: str = ""
+    is_away: bool = False
+    error: ConfigurationError | None = None
+
+    @property
+    def decides(self) -> bool:
+        """Whether the router looks no further than here."""
+        return self.found is not None or self.error is not None
+
+    @property
+    def passed_over(self) -> str:
+        """Why the next source is asked."""
+        if self.is_away:
+            return f"{self.source} cannot be reached: {self.reason}"
+        return f"{self.name}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What of a source's keys may be used as far as its form goes, and why the rest may not."""
+
+    secret: Secret | None
+    public: Secret | None
+    master_account_id: str | None
+    # By `secret key`, `public key` and `master account`.
+    errors: Mapping[str, ConfigurationError]
 
 
 class KeySources:
@@ -64,26 +103,23 @@ class KeySources:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
+    def answers(self) -> Iterator[Answer]:
+        """Ask one source after the other, in the order in which `read` does."""
+        yield self._ask_vault()
+        yield _ask_environment(self._settings)
+        yield _ask_baked_file(self._settings)
+
     def read(self) -> Keys:
         """Return the keys of the first source that has them."""
         away = ""
         passed_over: list[str] = []
-        try:
-            keys = self._from_vault()
-        except SourceAwayError as error:
-            away = str(error)
-            passed_over.append(away)
-        else:
-            if keys is not None:
-                return keys
-            passed_over.append("Vault is not set up (VAULT_ADDR)")
-        for find in (_from_environment, _from_baked_file):
-            found, why_not = find(self._settings)
-            if found is not None:
-                return _instead(found, self._settings, away)
-            passed_over.append(why_not)
+        for answer in self.answers():
+            if answer.decides:
+                return self._keys(answer, away)
+            away = answer.passed_over if answer.is_away else away
+            passed_over.append(answer.passed_over)
         raise MissingKeyError(
-            "There are no Stripe keys. Tried, in this order: " + "; ".join(passed_over) + ". "
+            f"There are no Stripe keys (asked in this order: {'; '.join(passed_over)})",
             "Set STRIPE_SECRET_KEY and STRIPE_PUBLIC_KEY, or VAULT_ADDR, or bake them in with "
             "`stripe-billing-router bake-keys`.",
             retryable=bool(away),
@@ -94,7 +130,10 @@ class KeySources:
 
         Raises `SourceAwayError` while it cannot be reached.
         """
-        return self._from_vault() or self.read()
+        answer = self._ask_vault()
+        if answer.is_away:
+            raise SourceAwayError(answer.passed_over)
+        return self._keys(answer, "") if answer.decides else self.read()
 
     @property
     def can_change(self) -> bool:
@@ -103,36 +142,15 @@ class KeySources:
 
     def due_in_s(self) -> float:
         """Return in how many seconds the keys should be read for the sake of Vault's login."""
-        return math.inf if self._vault is None else self._vault.renew_in_s()
+        return math.inf if self.vault is None else self.vault.renew_in_s()
 
     def login_ends_in_s(self) -> float | None:
         """Return the seconds until Vault's token ends, if nothing renews or replaces it."""
-        return None if self._vault is None else self._vault.ends_in_s()
-
-    def _from_vault(self) -> Keys | None:
-        """Return Vault's keys; None where it is not set up. Raises `SourceAwayError`."""
-        if self._vault is None:
-            return None
-        from .vault import VaultRefusedError, VaultUnreachableError  # noqa: PLC0415 - Loads hvac.
-
-        source = self._vault.source
-        try:
-            found = _found(source, self._vault.read(), ("secret_key", "public_key"))
-        except VaultUnreachableError as error:
-            away, refusal = f"{source} cannot be reached: {error}", ""
-        except VaultRefusedError as error:
-            away, refusal = "", str(error)
-        else:
-            return _checked(found, self._settings)
-        if away:
-            raise SourceAwayError(away)
-        raise ConfigurationError(
-            f"{source} does not give the Stripe keys: {refusal}. No other source is tried: "
-            "correct it, or unset VAULT_ADDR."
-        )
+        return None if self.vault is None else self.vault.ends_in_s()
 
     @cached_property
-    def _vault(self) -> Vault | None:
+    def vault(self) -> Vault | None:
+        """The connection to Vault; None where it is not set up."""
         if self._settings.vault_addr is None:
             return None
         # hvac is slow to import, and few processes need it.
@@ -140,30 +158,67 @@ class KeySources:
 
         return Vault(self._settings)
 
+    def _ask_vault(self) -> Answer:
+        name = "Vault"
+        if self.vault is None:
+            return Answer(name, name, reason="not set up (VAULT_ADDR)")
+        from .vault import VaultRefusedError, VaultUnreachableError  # noqa: PLC0415 - Loads hvac.
 
-# What each of the others returns: what it has, or why it has nothing.
-_Result = tuple[_Found | None, str]
+        source = self.vault.source
+        try:
+            fields = self.vault.read()
+        except VaultUnreachableError as error:
+            return Answer(name, source, reason=str(error), is_away=True)
+        except VaultRefusedError as error:
+            reason = str(error)
+        else:
+            return Answer(name, source, _found(source, fields, ("secret_key", "public_key")))
+        refused = ConfigurationError(
+            f"{source} does not give the Stripe keys: {reason}",
+            "Correct it, or unset VAULT_ADDR. No other source is tried.",
+        )
+        return Answer(name, source, reason=reason, error=refused)
+
+    def _keys(self, answer: Answer, away: str) -> Keys:
+        """Return the keys that an answer has; `away` says why a source before was not asked."""
+        try:
+            if answer.error is not None:
+                raise answer.error
+            assert answer.found is not None, "an answer that decides has keys or an error"
+            return replace(_complete(answer.found, self._settings), passed_over=away)
+        except ConfigurationError as error:
+            if not away:
+                raise
+            kind, problem, remedy = type(error), error.problem, error.remedy
+        raise kind(f"{away}, and the next source cannot be used: {problem}", remedy, retryable=True)
 
 
-def _from_environment(settings: Settings) -> _Result:
-    if settings.secret_key is None and settings.public_key is None:
-        return None, f"{_ENVIRONMENT} has neither STRIPE_SECRET_KEY nor STRIPE_PUBLIC_KEY"
+def _ask_environment(settings: Settings) -> Answer:
+    name, source = "environment", "the environment"
     names = ("STRIPE_SECRET_KEY", "STRIPE_PUBLIC_KEY")
-    return _Found(_ENVIRONMENT, settings.secret_key, settings.public_key, None, names), ""
+    if settings.secret_key is None and settings.public_key is None:
+        return Answer(name, source, reason=f"neither {names[0]} nor {names[1]} is set")
+    return Answer(
+        name, source, Found(source, settings.secret_key, settings.public_key, None, names)
+    )
 
 
-def _from_baked_file(settings: Settings) -> _Result:
+def _ask_baked_file(settings: Settings) -> Answer:
     from .baked import DEFAULT_FILE, read_baked_keys  # noqa: PLC0415 - Rarely needed.
 
     path: Path = settings.baked_keys_file or DEFAULT_FILE
-    fields = read_baked_keys(path)
+    name, source = "baked-in keys", f"the baked-in keys ({path})"
+    try:
+        fields = read_baked_keys(path)
+    except ConfigurationError as error:
+        return Answer(name, source, reason=error.problem, error=error)
     if fields is None:
-        return None, f"no keys are baked in ({path})"
-    return _found(f"the baked-in keys ({path})", fields, ("SECRET_KEY", "PUBLIC_KEY")), ""
+        return Answer(name, source, reason=f"there are none ({path})")
+    return Answer(name, source, _found(source, fields, ("SECRET_KEY", "PUBLIC_KEY")))
 
 
-def _found(source: str, fields: Mapping[str, Secret], names: tuple[str, str]) -> _Found:
-    return _Found(
+def _found(source: str, fields: Mapping[str, Secret], names: tuple[str, str]) -> Found:
+    return Found(
         source,
         fields.get("secret_key"),
         fields.get("public_key"),
@@ -172,39 +227,57 @@ def _found(source: str, fields: Mapping[str, Secret], names: tuple[str, str]) ->
     )
 
 
-def _instead(found: _Found, settings: Settings, away: str) -> Keys:
-    """Return the keys of a source after the first, of which `away` says why it was not asked."""
+def check(found: Found, settings: Settings) -> Checked:
+    """Check the form of each key and of the master account on its own."""
+    errors: dict[str, ConfigurationError] = {}
+    keys: dict[str, Secret] = {}
+    for kind, key, name, check_key in (
+        ("secret key", found.secret, found.names[0], check_secret_key),
+        ("public key", found.public, found.names[1], check_public_key),
+    ):
+        try:
+            if key is None:
+                raise _missing([name], found.source)
+            keys[kind] = check_key(key, found.source)
+        except ConfigurationError as error:
+            errors[kind] = error
+    account = None
     try:
-        return replace(_checked(found, settings), passed_over=away)
-    except ConfigurationError as error:
-        if not away:
-            raise
-        kind, problem = type(error), error.message
-    raise kind(f"{away}. What comes next cannot be used: {problem}", retryable=True)
+        account = _master_account(found, settings)
+    except MasterAccountError as error:
+        errors["master account"] = error
+    return Checked(keys.get("secret key"), keys.get("public key"), account, errors)
 
 
-def _checked(found: _Found, settings: Settings) -> Keys:
-    if found.secret is None or found.public is None:
-        halves = zip((found.secret, found.public), found.names, strict=True)
-        missing = " and ".join(name for half, name in halves if half is None)
-        raise MissingKeyError(
-            f"The Stripe keys in {found.source} are not complete: {missing} is missing. Put it "
-            "there; no other source is tried."
-        )
-    return Keys(
-        secret=check_secret_key(found.secret, found.source),
-        public=check_public_key(found.public, found.source),
-        master_account_id=_master_account(found, settings),
-        source=found.source,
+def _complete(found: Found, settings: Settings) -> Keys:
+    """Return the keys if all of them may be used, or raise what is wrong with the first."""
+    halves = zip((found.secret, found.public), found.names, strict=True)
+    missing = [name for half, name in halves if half is None]
+    if missing:
+        raise _missing(missing, found.source)
+    checked = check(found, settings)
+    for error in checked.errors.values():
+        raise error
+    assert checked.secret is not None
+    assert checked.public is not None
+    assert checked.master_account_id is not None
+    return Keys(checked.secret, checked.public, checked.master_account_id, found.source)
+
+
+def _missing(names: list[str], source: str) -> MissingKeyError:
+    verb = "is" if len(names) == 1 else "are"
+    return MissingKeyError(
+        f"{' and '.join(names)} {verb} missing in {source}",
+        "Put what is missing there. No other source is tried.",
     )
 
 
-def _master_account(found: _Found, settings: Settings) -> str:
+def _master_account(found: Found, settings: Settings) -> str:
     """Return the one id that is named, by the settings, the source, or both."""
     by_source = found.master_account_id
     return one_master_account(
         {
-            "STRIPE_MASTER_ACCOUNT_ID": settings.master_account_id,
+            ACCOUNT_VARIABLE: settings.master_account_id,
             found.source: None if by_source is None else by_source.reveal(),
         }
     )

@@ -90,7 +90,8 @@ def operation_from_values(values: Mapping[str, Any]) -> Operation:
     except ValueError:
         raise ConfigurationError(
             f"Operation {values['operation_id']} is in the state {values['state']!r}, which this "
-            "version does not know: update stripe_billing_router on this host."
+            "version does not know",
+            "Update stripe_billing_router on this host.",
         ) from None
     result = values.get("result")
     return Operation(

@@ -176,8 +176,8 @@ class Database:
             engine = sa.create_engine(self._url, **options)
         except ImportError as error:
             raise ConfigurationError(
-                f"The ledger's database needs a driver that is not installed ({error.name}); "
-                "install stripe_billing_router[postgres]."
+                f"The ledger's database needs a driver that is not installed ({error.name})",
+                "Install stripe_billing_router[postgres].",
             ) from None
         if self.is_sqlite:
             event.listen(engine, "connect", self._on_sqlite_connect)
@@ -219,8 +219,8 @@ class Database:
             return
         if not path.exists() and self.was_seen():
             raise DatabaseUnavailableError(
-                f"{self.description} is missing, though it was made: bring it back, or remove "
-                f"{self._seen_file} to begin with an empty one"
+                f"{self.description} is missing, though it was created before; restore it, or "
+                f"remove {self._seen_file} to begin with an empty one"
             )
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
@@ -280,19 +280,21 @@ def parsed_url(url: str | Secret) -> sa.URL:
     Raises:
         ConfigurationError: no ledger can be kept there. Its frames hold nothing of the URL.
     """
-    parsed, refusal = _judged(url.reveal() if isinstance(url, Secret) else url)
+    parsed, problem, remedy = _judged(url.reveal() if isinstance(url, Secret) else url)
     if parsed is None:
-        raise ConfigurationError(refusal)
+        raise ConfigurationError(problem, remedy)
     return parsed
 
 
-def _judged(url: str) -> tuple[sa.URL | None, str]:
+def _judged(url: str) -> tuple[sa.URL | None, str, str]:
+    """Return the URL, or None with what is wrong with it and the remedy."""
     try:
         parsed = sa.make_url(url.replace("postgres://", "postgresql://", 1))
     except (exc.ArgumentError, ValueError):
-        return None, (
-            "The ledger's database URL cannot be read; it looks like "
-            "sqlite:////var/lib/billing/ledger.db or postgresql://user@host/database."
+        return (
+            None,
+            "The ledger's database URL cannot be parsed",
+            "Write it like sqlite:////srv/billing/ledger.db or postgresql://user@host/database.",
         )
     backend = parsed.get_backend_name()
     if backend == "postgresql":
@@ -302,18 +304,20 @@ def _judged(url: str) -> tuple[sa.URL | None, str]:
         if isinstance(password, str):
             # There SQLAlchemy masks it when it shows the URL.
             parsed = parsed.set(password=password).difference_update_query(["password"])
-        return parsed, ""
+        return parsed, "", ""
     if backend != "sqlite":
-        return None, (
-            f"The ledger cannot be kept in {backend!r}: use SQLite on one host, "
-            "PostgreSQL for several."
+        return (
+            None,
+            f"The ledger cannot be kept in {backend!r}",
+            "Use SQLite on one host, PostgreSQL for several.",
         )
     if parsed.database in {None, "", ":memory:"} or str(parsed.database).startswith("file:"):
-        return None, (
-            "The ledger's SQLite database must be a plain file: one in memory is gone with the "
-            "process, and with it every business key."
+        return (
+            None,
+            "The ledger's SQLite database is not a plain file",
+            "Name a file: one in memory would lose every business key with the process.",
         )
-    return parsed.set(database=str(Path(str(parsed.database)).absolute())), ""
+    return parsed.set(database=str(Path(str(parsed.database)).absolute())), "", ""
 
 
 def _on_sqlite_begin(connection: Connection) -> None:

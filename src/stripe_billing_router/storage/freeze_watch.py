@@ -51,7 +51,7 @@ class FreezeWatch:
         try:
             known = self.cache.known()
         except (OSError, ValueError, LookupError, TypeError) as error:
-            raise unavailable(f"The freezes that hold cannot be read: {error}.") from None
+            raise unavailable(f"The freezes in force cannot be read: {error}") from None
         _expect_none_covers((*known, *self._spool.freezes()), bot_id)
 
     def hold(self, freezes: Iterable[Freeze]) -> None:
@@ -65,22 +65,22 @@ class FreezeWatch:
         try:
             self.cache.recorded(freezes)
         except (OSError, ValueError, LookupError, TypeError) as error:
-            self._tell(error)
+            self._report(error)
 
     def remember(self, active: Sequence[Freeze]) -> None:
         """Remember the database's active freezes, for when it is unavailable."""
         try:
             self.cache.store(active)
         except OSError as error:
-            self._tell(error)
+            self._report(error)
 
     def lifted(self, pattern: str, active: Sequence[Freeze]) -> None:
         """Note that a pattern was lifted, and which freezes are still active."""
         self.cache.lift(pattern)
         self.remember(active)
 
-    def _tell(self, error: Exception) -> None:
-        message = f"Freezes cannot be kept for when the database is away: {error}"
+    def _report(self, error: Exception) -> None:
+        message = f"Freezes cannot be cached for an outage of the database: {error}"
         self._alert("freeze_cache", "warning", message, {})
 
 
@@ -90,8 +90,8 @@ def _expect_none_covers(freezes: Iterable[Freeze], bot_id: str) -> None:
         return
     since = datetime.fromtimestamp(freeze.created_ms / 1000, UTC).isoformat(timespec="seconds")
     raise BotFrozenError(
-        f"{bot_id} is frozen by {freeze.actor} since {since}: {freeze.reason.removesuffix('.')}. "
-        f"Nothing was sent. An operator lifts it with unfreeze({freeze.pattern!r}).",
+        f"{bot_id} is frozen by {freeze.actor} since {since}: {freeze.reason}",
+        f"Have an operator lift it with unfreeze({freeze.pattern!r}).",
         freeze_id=freeze.id,
         pattern=freeze.pattern,
         reason=freeze.reason,

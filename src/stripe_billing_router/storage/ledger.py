@@ -102,17 +102,22 @@ def check_row(row: LedgerRow) -> None:
         InputError: the ledger cannot hold it, or it is a money row without an amount.
     """
     if not row.id or not row.action_type:
-        raise InputError("A ledger row needs an id and an action_type.")
+        raise InputError("The ledger row has no id or no action_type", "Fill in both.")
     if row.error not in (0, 1):
-        raise InputError(f"error must be 0 or 1, not {row.error!r}.")
+        raise InputError(f"The column error is {row.error!r}", "Pass 0, or 1 for what failed.")
     if not 0 <= row.timestamp_ms < 2**53:
-        raise InputError(f"timestamp_ms must be milliseconds since 1970, not {row.timestamp_ms!r}.")
+        raise InputError(
+            f"timestamp_ms is {row.timestamp_ms!r}, not a time", "Pass milliseconds since 1970."
+        )
     if row.amount is not None and not row.amount.is_finite():
-        raise InputError(f"amount must be a finite number, not {row.amount}.")
+        raise InputError(f"The amount {row.amount} is not a finite number", "Pass major units.")
     if codec.object_or_none(row.raw_event_json) is None:
-        raise InputError("raw_event_json must be a JSON object, without NaN or Infinity.")
+        raise InputError(
+            "raw_event_json is not a JSON object without NaN or Infinity", "Pass a JSON object."
+        )
     is_money = not row.error and row.action_type in MONEY_ACTIONS
     if is_money and (row.amount is None or not row.currency):
         raise InputError(
-            f"A row of {row.action_type!r} with error=0 is money: it needs amount and currency."
+            f"The row of {row.action_type!r} with error=0 is money, and has no amount or currency",
+            "Fill in both.",
         )

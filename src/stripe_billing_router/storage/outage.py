@@ -39,7 +39,7 @@ class Outage:
             self._alert(
                 "database_away",
                 "critical",
-                f"{error}. Records go to files until it is back.",
+                f"{error}. Records are spooled to files until it is available again.",
                 {"database": self._description},
             )
 
@@ -49,6 +49,6 @@ class Outage:
             self._alert(
                 "database_back",
                 "info",
-                f"{self._description} is back.",
+                f"{self._description} is available again.",
                 {"database": self._description},
             )

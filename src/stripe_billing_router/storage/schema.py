@@ -147,8 +147,8 @@ def is_current(connection: sa.Connection) -> bool:
     found = version(connection)
     if found is not None and found > HEAD:
         raise ConfigurationError(
-            f"The ledger's database has schema {found}, this package knows up to {HEAD}: "
-            "update stripe_billing_router on this host."
+            f"The ledger's database has schema {found}, and this package knows up to {HEAD}",
+            "Update stripe_billing_router on this host.",
         )
     return found == HEAD
 

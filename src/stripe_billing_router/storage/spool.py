@@ -242,8 +242,8 @@ def _decoded(line: Line, *, is_row: bool) -> Entry:
             return Entry(line.text, rows=(codec.row_from_values(line.value),))
         if line.value["v"] > codec.FORMAT:
             raise ConfigurationError(
-                "The spill was written by a newer version of this package: update "
-                "stripe_billing_router on this host."
+                "The spool was written by a newer version of this package",
+                "Update stripe_billing_router on this host.",
             )
         rows = tuple(map(codec.row_from_values, line.value.get("rows", ())))
         operation = line.value.get("operation")

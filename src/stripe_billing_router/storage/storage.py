@@ -68,9 +68,9 @@ class Storage:
         try:
             found = self.use(work)
         except (DatabaseUnavailableError, DatabaseRefusedError) as error:
-            raise unavailable(f"{error}. What waits is in {self.spool.folder}.") from None
+            raise unavailable(f"{error} (spooled records are in {self.spool.folder})") from None
         if only_if_drained and not self.spool.is_empty():
-            raise unavailable(f"Records wait in {self.spool.folder} and cannot be brought back.")
+            raise unavailable(f"spooled records in {self.spool.folder} cannot be replayed")
         return found
 
     def write(
@@ -145,12 +145,12 @@ class Storage:
             report = self._replay.run()
         except OSError as error:
             # Files that cannot be read may hold unknown keys: continuing would be a guess.
-            raise DatabaseUnavailableError(f"The spill cannot be brought back: {error}") from None
+            raise DatabaseUnavailableError(f"the spool cannot be replayed: {error}") from None
         if report:
             self._alert(
                 "spill_returned",
                 "info",
-                f"Back in {self.database.description}: {report.operations} operations, "
+                f"Replayed into {self.database.description}: {report.operations} operations, "
                 f"{report.rows} ledger rows, {report.freezes} freezes.",
                 {"operations": report.operations, "rows": report.rows, "freezes": report.freezes},
             )
@@ -158,16 +158,16 @@ class Storage:
             self._alert(
                 "spill_set_aside",
                 "critical",
-                f"{report.quarantine} lines of the spill were torn or refused by the database; "
-                f"they are kept in {self.spool.quarantine_path}.",
+                f"{report.quarantine} lines of the spool were torn or refused by the database. "
+                f"They are in quarantine: {self.spool.quarantine_path}.",
                 {"lines": report.quarantine},
             )
         for operation_id in report.conflicts:
             self._alert(
                 "journal_conflict",
                 "critical",
-                f"Database and spill disagree on how {operation_id} ended; its payment at Stripe "
-                "must be looked at.",
+                f"Database and spool disagree on how {operation_id} ended. Check its payment at "
+                "Stripe.",
                 {"operation_id": operation_id},
             )
         return report
@@ -181,6 +181,6 @@ def new_write_id() -> str:
 def unavailable(reason: str) -> LedgerUnavailableError:
     """Return the error for having nowhere to write, or nothing to read."""
     return LedgerUnavailableError(
-        f"The billing records cannot be used, so nothing was sent: {reason} "
-        "Repair the database or make the folder writable, then call again."
+        f"The billing records cannot be used, so nothing was sent: {reason}",
+        "Repair the database or make the folder writable, then call again.",
     )

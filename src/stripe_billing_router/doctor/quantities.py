@@ -1,14 +1,6 @@
-"""Small words that several parts share."""
+"""Counts, lists and lengths of time, as findings write them."""
 
 from __future__ import annotations
-
-
-def in_two(message: str, otherwise: str = "") -> tuple[str, str]:
-    """Return what an error's message says is wrong, and the rest, which says what to do."""
-    separator = ". " if ". " in message else "; "
-    finding, _, remedy = message.partition(separator)
-    remedy = remedy[:1].upper() + remedy[1:]
-    return finding.removesuffix("."), remedy or otherwise
 
 
 def span(seconds: float) -> str:
@@ -24,7 +16,7 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def some(names: list[str], most: int = 5) -> str:
+def first_few(names: list[str], most: int = 5) -> str:
     """Join the first names, and say how many more there are."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
