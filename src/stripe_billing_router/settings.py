@@ -188,7 +188,7 @@ class Settings(BaseModel):
 
     @property
     def database_url(self) -> Secret:
-        """The ledger's database: `ledger_url`, else one SQLite file beside the spill."""
+        """The ledger's database: `ledger_url`, else one SQLite file in `ledger_dir`."""
         if self.ledger_url is not None:
             return self.ledger_url
         return Secret(f"sqlite:///{self.ledger_dir.resolve() / 'stripe_ledger.db'}")
@@ -271,7 +271,7 @@ def _has_text(value: Any) -> bool:
 
 
 def _parse_address(value: str) -> SplitResult:
-    # What is refused here is what parsers disagree about, and where a password could stand.
+    # What is refused here is what parsers disagree about, and where a password could be.
     if not value.isascii() or re.search(r"[\s\\\x00-\x20\x7f]", value):
         raise ValueError("holds blanks, backslashes, control or non-ASCII characters")
     try:
