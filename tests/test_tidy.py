@@ -43,7 +43,8 @@ ROOMS: dict[str, set[str]] = {
         "alerts", "core", "engine", "gateway", "keys", "routing", "settings", "storage",
     },
     "router": {
-        "assembly", "core", "domain", "engine", "errors", "routing", "settings", "storage",
+        "assembly", "core", "domain", "engine", "errors", "routing", "settings",
+        "storage",
     },
     "default": {"core", "router", "routing"},
     "api": {"core", "default", "engine", "routing"},

@@ -18,7 +18,7 @@ def every_setting(folder: Path, secret: Secret, client: object) -> None:
         public_key="pk",
         ledger_url=None,
         ledger_dir=folder,
-        api_base="https://api.stripe.com",
+        api_base="http://127.0.0.1:8080",
         alert_urls=["mailto://ops@example.com", secret],
         vault_mount="secret",
         vault_path="stripe",
