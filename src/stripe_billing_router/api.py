@@ -328,8 +328,8 @@ def recover(progress: Progress | None = None) -> RecoveryReport:
     """Finish what dead processes left, and return what waits in the files to the database.
 
     Young operations are driven on with the keys they began with; those older than `resume_within_s`
-    and those of frozen bots are read and settled, and never sent again. Safe to run in many places
-    at once, as often as wanted.
+    and those of frozen bots are read at Stripe and finished, and never sent again. Safe to run in
+    many places at once, as often as wanted.
 
     Args:
         progress: called with (number, total, operation) before each operation.
