@@ -43,10 +43,10 @@ ROOMS: dict[str, set[str]] = {
         "alerts", "core", "engine", "gateway", "keys", "routing", "settings", "storage",
     },
     "router": {
-        "alerts", "assembly", "core", "domain", "engine", "errors", "routing", "settings",
+        "assembly", "core", "domain", "engine", "errors", "routing", "settings",
         "storage",
     },
-    "default": {"core", "router"},
+    "default": {"core", "router", "routing"},
     "api": {"core", "default", "engine", "routing"},
     "": {"api", "core", "default", "engine", "errors", "router", "routing", "settings"},
     "guard": set(),

@@ -35,7 +35,7 @@ from stripe_billing_router import (
     resolve_route,
     unfreeze,
 )
-from stripe_billing_router.core.types import (
+from stripe_billing_router.core.fields import (
     CheckoutParams,
     CustomerInfo,
     OverrideFields,

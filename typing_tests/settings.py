@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any, assert_type
 
 from stripe_billing_router import BillingRouter, Receipt, Settings, configure
+from stripe_billing_router.core.fields import SettingsOptions
 from stripe_billing_router.core.secret import Secret
-from stripe_billing_router.core.types import SettingsOptions
 from stripe_billing_router.testing import StripeSandbox, router_settings
 
 
@@ -18,7 +18,7 @@ def every_setting(folder: Path, secret: Secret, client: object) -> None:
         public_key="pk",
         ledger_url=None,
         ledger_dir=folder,
-        api_base="https://api.stripe.com",
+        api_base="http://127.0.0.1:8080",
         alert_urls=["mailto://ops@example.com", secret],
         vault_mount="secret",
         vault_path="stripe",

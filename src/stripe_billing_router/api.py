@@ -12,20 +12,18 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Unpack
 
 from .core.receipt import Receipt
-from .core.types import (
-    AlertSink,
-    Amount,
-    CheckoutParams,
-    CustomerInfo,
-    OverrideFields,
-    Overrides,
-    RefundParams,
-    RouteFields,
-    SubscriptionParams,
-)
+from .core.types import AlertSink, Amount, Overrides
 from .default import get_router
 
 if TYPE_CHECKING:
+    from .core.fields import (
+        CheckoutParams,
+        CustomerInfo,
+        OverrideFields,
+        RefundParams,
+        RouteFields,
+        SubscriptionParams,
+    )
     from .core.operation import Operation
     from .engine.recovery import Progress, RecoveryReport
     from .engine.rollback import RollbackHook
@@ -330,8 +328,8 @@ def recover(progress: Progress | None = None) -> RecoveryReport:
     """Finish what dead processes left, and return what waits in the files to the database.
 
     Young operations are driven on with the keys they began with; those older than `resume_within_s`
-    and those of frozen bots are read and settled, and never sent again. Safe to run in many places
-    at once, as often as wanted.
+    and those of frozen bots are read at Stripe and finished, and never sent again. Safe to run in
+    many places at once, as often as wanted.
 
     Args:
         progress: called with (number, total, operation) before each operation.

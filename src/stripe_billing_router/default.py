@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Unpack, cast
 from .core.default_writer import set_default_writer
 from .core.forks import ForkSafeLock
 from .core.secret import wrapped
-from .core.types import RouteKey, SettingsOptions
+from .core.types import RouteKey
 
 if TYPE_CHECKING:
+    from .core.fields import SettingsOptions
     from .router import BillingRouter
     from .routing.route import Route
 

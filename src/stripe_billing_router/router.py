@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Unpack, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from .assembly import Parts, assemble
 from .core.deadline import within
 from .core.operation import LedgerRow, Operation
 from .core.receipt import Receipt
 from .core.secret import wrapped
-from .core.types import (
-    AlertSink,
-    Amount,
-    CheckoutParams,
-    CustomerInfo,
-    OverrideFields,
-    Overrides,
-    RefundParams,
-    RouteFields,
-    SettingsOptions,
-    SubscriptionParams,
-)
+from .core.types import AlertSink, Amount, Overrides
 from .domain.operations.balance import intent_to_read_balance
 from .domain.operations.charge import intent_to_charge
 from .domain.operations.checkout import intent_to_check_out
@@ -36,6 +25,17 @@ from .routing.route import Route
 from .routing.table import Resolution, RoutingTableView
 from .settings import Settings
 from .storage.errors import StorageError
+
+if TYPE_CHECKING:
+    from .core.fields import (
+        CheckoutParams,
+        CustomerInfo,
+        OverrideFields,
+        RefundParams,
+        RouteFields,
+        SettingsOptions,
+        SubscriptionParams,
+    )
 
 
 class BillingRouter:

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, Unpack, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, Unpack, cast
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
@@ -22,9 +22,11 @@ from pydantic import (
 )
 
 from .core.secret import MASK, Secret, wrapped
-from .core.types import SettingsOptions
 from .errors import ConfigurationError, MasterAccountError
 from .redaction import holds_secret
+
+if TYPE_CHECKING:
+    from .core.fields import SettingsOptions
 
 STRIPE_API: Final = "https://api.stripe.com"
 

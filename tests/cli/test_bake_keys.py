@@ -88,11 +88,9 @@ def test_rolled_keys_replace_baked_ones(
 def test_a_file_of_somebody_else_is_never_replaced(run: Run, file: Path, content: str) -> None:
     file.write_text(content, encoding="utf-8")
     result = run("bake-keys", "--from", "environment", "--output", str(file), status=1)
-    assert "nothing was written" in result.stderr
+    assert str(file) in result.stderr
     assert file.read_text(encoding="utf-8") == content
-    assert "cannot be replaced" in run(
-        "bake-keys", "--from", "environment", "--output", str(file.parent), status=1
-    ).stderr  # fmt: skip
+    run("bake-keys", "--from", "environment", "--output", str(file.parent), status=1)
 
 
 @pytest.mark.usefixtures("set_up")
@@ -100,7 +98,7 @@ def test_keys_are_not_written_where_git_sees_them(run: Run, tmp_path: Path) -> N
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)  # noqa: S607
     file = tmp_path / "keys.py"
     result = run("bake-keys", "--from", "environment", "--output", str(file), status=1)
-    assert "does not ignore it" in result.stderr
+    assert str(file) in result.stderr
     assert not file.exists()
 
 
@@ -160,7 +158,7 @@ def test_a_wrong_answer_is_refused_without_an_echo(file: Path, environment: dict
         answers=[("Secret key", PUBLIC), ("Public key", SECRET)],
     )
     assert screen.status == 1
-    assert "The secret key from the prompt is a publishable key" in screen.text
+    assert "publishable" in screen.text
     assert nothing_shown(screen.raw)
     assert not file.exists()
 
@@ -203,7 +201,7 @@ def test_vault_must_be_set_up_and_answer(
     monkeypatch.setenv("STRIPE_SECRET_KEY", SECRET)
     monkeypatch.setenv("STRIPE_PUBLIC_KEY", PUBLIC)
     result = run(*call, status=1)
-    assert "Vault (secret/stripe) does not give the Stripe keys" in result.stderr
+    assert "Vault (secret/stripe)" in result.stderr
     assert "planted" not in result.output.lower()
     assert not file.exists()
 
@@ -221,7 +219,8 @@ def test_keys_of_vault_are_baked_and_not_shown(
         assert "Vault (secret/stripe)" in result.stdout
         monkeypatch.setenv("STRIPE_MASTER_ACCOUNT_ID", "acct_other")
         result = run("bake-keys", "--from", "vault", "--output", str(file), status=1)
-        assert "Two different master accounts are named" in result.stderr
+        assert result.stderr.startswith("Error: master_account: ")
+        assert "acct_other" in result.stderr
 
 
 def test_a_secret_of_vault_that_is_no_text_is_refused(

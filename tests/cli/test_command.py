@@ -159,7 +159,7 @@ def test_the_script_and_the_module_are_the_same_command(records: Records) -> Non
 def test_an_error_is_one_paragraph_on_stderr(environment: dict[str, str]) -> None:
     done = run_command("ledger", env=environment)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("Error: configuration: There is no ledger here")
+    assert done.stderr.startswith("Error: configuration: ")
     assert done.stderr.count("\n") == 1
     screen = in_terminal(["ledger"], environment, columns=60)
     assert screen.status == 1

@@ -66,8 +66,7 @@ def test_a_freeze_does_not_wait_for_a_routing_file(
 ) -> None:
     (tmp_path / "routes.yaml").write_text("stripe: [", encoding="utf-8")
     result = run("freeze", "*", "--reason", "incident 12")
-    assert "Going on without routes: Routing file" in result.stderr
-    assert "No bot of" not in result.stderr
+    assert str(tmp_path / "routes.yaml") in result.stderr
     assert covering(records.freezes(), "any:bot") is not None
     (tmp_path / "routes.yaml").unlink()
     run("unfreeze", "*", "--approver", "grace")
@@ -83,7 +82,8 @@ def test_with_the_database_away_it_is_said_that_other_hosts_do_not_know(
     with monkeypatch.context() as patch:
         patch.setenv("STRIPE_LEDGER_URL", away)
         result = run("freeze", BOT, "--reason", "incident 12", status=1)
-    assert "is frozen on this host only" in result.stderr
+    assert BOT in result.stderr
+    assert "this host" in result.stderr
     assert result.stdout == ""
     assert "incident 12" in run("freezes").stdout, "it came back with the database"
 
@@ -111,7 +111,7 @@ def test_a_freeze_needs_no_key(run: Run, records: Records, environment: dict[str
 def test_a_place_without_a_ledger_is_an_error(
     run: Run, ledger_dir: Path, command: tuple[str, ...]
 ) -> None:
-    assert "There is no ledger here" in run(*command, status=1).stderr
+    assert run(*command, status=1).stderr.startswith("Error: configuration: ")
     assert not (ledger_dir / "stripe_ledger.db").exists()
 
 

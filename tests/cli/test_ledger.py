@@ -147,7 +147,7 @@ def test_no_rows_is_said_beside_the_output(run: Run, five: list[str]) -> None:
 
 def test_a_place_without_a_ledger_is_an_error_and_stays_empty(run: Run, ledger_dir: Path) -> None:
     result = run("ledger", status=1)
-    assert "There is no ledger here" in result.stderr
+    assert result.stderr.startswith("Error: configuration: ")
     assert "STRIPE_LEDGER_URL" in result.stderr
     assert not ledger_dir.exists()
 

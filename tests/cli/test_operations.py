@@ -148,9 +148,8 @@ def test_one_operation_as_json_is_the_whole_of_it(run: Run, begin: Begin) -> Non
 
 def test_an_id_that_nothing_has_is_an_error(run: Run, records: Records) -> None:
     result = run("operations", "op_nothing", status=1)
-    assert result.stderr.startswith(
-        "Error: unknown_operation: No operation has the id 'op_nothing'."
-    )
+    assert result.stderr.startswith("Error: unknown_operation: ")
+    assert "'op_nothing'" in result.stderr
 
 
 @pytest.mark.parametrize("also", [("--state", "open"), ("--unsettled",), ("--bot", "a:b")])

@@ -200,12 +200,12 @@ def test_routes_are_not_needed(run: Run, router: BillingRouter, sandbox: StripeS
     router.settings.routing_config.unlink()
     result = run("recover")
     assert "Settled: 1. Not settled: 0." in result.stdout
-    assert result.stderr.startswith("Going on without routes: ")
+    assert str(router.settings.routing_config) in result.stderr
 
 
 @pytest.mark.usefixtures("environment")
 def test_a_place_without_a_ledger_is_an_error(run: Run, ledger_dir: Path) -> None:
-    assert run("recover", status=1).stderr.startswith("Error: configuration: There is no ledger")
+    assert run("recover", status=1).stderr.startswith("Error: configuration: ")
     assert not ledger_dir.exists()
 
 

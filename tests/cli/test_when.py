@@ -37,7 +37,7 @@ def test_dates_times_and_spans_are_understood(text: str, expected_ms: int) -> No
      "9999999d", "\u0661d", "1h1m", "2026-07-01T12:00+25:00"],
 )  # fmt: skip
 def test_what_is_no_time_is_refused_with_the_forms_that_are(text: str) -> None:
-    with pytest.raises(ValueError, match="is not a time; write it like 2026-07-01, "):
+    with pytest.raises(ValueError, match="2026-07-01"):
         parse_when(text, NOW_MS)
 
 

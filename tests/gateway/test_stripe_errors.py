@@ -194,17 +194,6 @@ def made(kind: type[stripe.StripeError], status: int | None) -> stripe.StripeErr
     return error
 
 
-@pytest.mark.parametrize("kind", every_stripe_error(), ids=lambda kind: kind.__name__)
-@pytest.mark.parametrize("status", [None, 200, 400, 401, 402, 403, 404, 409, 429, 500])
-def test_every_error_of_the_installed_sdk_is_mapped(
-    kind: type[stripe.StripeError], status: int | None
-) -> None:
-    seen = failure_of(made(kind, status))
-    assert isinstance(seen.kind, FailureKind)
-    assert PLANTED_KEY not in repr(seen)
-    assert "fakePlanted" not in repr(seen)
-
-
 class Raising(stripe.HTTPClient):
     name = "raising"
 
@@ -217,10 +206,51 @@ class Raising(stripe.HTTPClient):
 
 
 @pytest.mark.parametrize("kind", every_stripe_error(), ids=lambda kind: kind.__name__)
-def test_none_of_them_leaves_the_gateway(kind: type[stripe.StripeError]) -> None:
+def test_every_error_of_the_installed_sdk_is_mapped_and_none_leaves_the_gateway(
+    kind: type[stripe.StripeError],
+) -> None:
+    seen = failure_of(made(kind, 500))
+    assert isinstance(seen.kind, FailureKind)
+    assert PLANTED_KEY not in repr(seen)
+    assert "fakePlanted" not in repr(seen)
     gateway = StripeGateway(Secret(PLANTED_KEY), http_client=Raising(made(kind, 500)))
-    with pytest.raises(CallFailedError):
+    with pytest.raises(CallFailedError) as caught:
         gateway.send(CREATE, idempotency_key="key-1")
+    assert caught.value.failure == seen
+
+
+# Of the class only these matter; of any other, the status decides.
+@pytest.mark.parametrize(
+    ("error", "status", "kind"),
+    [
+        (stripe.APIError, None, FailureKind.OTHER),
+        (stripe.APIError, 200, FailureKind.MALFORMED),
+        (stripe.APIError, 400, FailureKind.INVALID),
+        (stripe.APIError, 401, FailureKind.AUTHENTICATION),
+        (stripe.APIError, 402, FailureKind.DECLINED),
+        (stripe.APIError, 403, FailureKind.PERMISSION),
+        (stripe.APIError, 404, FailureKind.NOT_FOUND),
+        (stripe.APIError, 409, FailureKind.CONFLICT),
+        (stripe.APIError, 429, FailureKind.RATE_LIMITED),
+        (stripe.APIError, 500, FailureKind.SERVER),
+        (stripe.CardError, None, FailureKind.OTHER),
+        (stripe.CardError, 200, FailureKind.MALFORMED),
+        (stripe.InvalidRequestError, 500, FailureKind.SERVER),
+        (stripe.AuthenticationError, 402, FailureKind.DECLINED),
+        (stripe.IdempotencyError, None, FailureKind.IDEMPOTENCY),
+        (stripe.IdempotencyError, 400, FailureKind.IDEMPOTENCY),
+        (stripe.IdempotencyError, 500, FailureKind.IDEMPOTENCY),
+        (stripe.RateLimitError, None, FailureKind.RATE_LIMITED),
+        (stripe.RateLimitError, 400, FailureKind.RATE_LIMITED),
+        (stripe.APIConnectionError, None, FailureKind.CONNECTION),
+        (stripe.APIConnectionError, 500, FailureKind.CONNECTION),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+def test_class_and_status_say_what_kind_of_failure_it_was(
+    error: type[stripe.StripeError], status: int | None, kind: FailureKind
+) -> None:
+    assert failure_of(made(error, status)).kind is kind
 
 
 @pytest.mark.parametrize(

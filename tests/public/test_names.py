@@ -68,6 +68,14 @@ def test_every_name_can_be_imported_in_a_fresh_process(statement: str) -> None:
     assert set(PUBLIC) <= set(result.stdout.decode().split())
 
 
+def test_what_only_type_checkers_need_is_never_loaded() -> None:
+    program = "import stripe_billing_router.router, sys\nprint(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    loaded = result.stdout.decode().split()
+    assert "stripe_billing_router.core.types" in loaded
+    assert "stripe_billing_router.core.fields" not in loaded
+
+
 def test_what_is_loaded_when_needed_is_what_type_checkers_see() -> None:
     tree = ast.parse((ROOT / "src" / "stripe_billing_router" / "__init__.py").read_text())
     for_checkers = {

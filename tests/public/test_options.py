@@ -7,21 +7,21 @@ import pytest
 from pydantic import BaseModel
 
 from stripe_billing_router import Route, Settings
-from stripe_billing_router.core import types
+from stripe_billing_router.core import fields
 from stripe_billing_router.domain.requests import ALLOWED
 from stripe_billing_router.routing.route import OverrideRule, RoutePatch
 
 PARAMETERS: dict[str, Any] = {
-    "create_customer": types.CustomerInfo,
-    "create_subscription": types.SubscriptionParams,
-    "refund": types.RefundParams,
-    "create_checkout_session": types.CheckoutParams,
+    "create_customer": fields.CustomerInfo,
+    "create_subscription": fields.SubscriptionParams,
+    "refund": fields.RefundParams,
+    "create_checkout_session": fields.CheckoutParams,
 }
 FIELDS: list[tuple[Any, type[BaseModel]]] = [
-    (types.SettingsOptions, Settings),
-    (types.RouteFields, Route),
-    (types.RouteChanges, RoutePatch),
-    (types.OverrideFields, OverrideRule),
+    (fields.SettingsOptions, Settings),
+    (fields.RouteFields, Route),
+    (fields.RouteChanges, RoutePatch),
+    (fields.OverrideFields, OverrideRule),
 ]
 
 

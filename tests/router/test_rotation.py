@@ -314,6 +314,7 @@ def test_charges_go_on_through_an_outage_with_one_alert(
         stub.override.clear()
         refresh(platform)
     assert kinds(platform) == ["key_source_unreachable"] * 2  # once for each outage
+    assert "24 h" in platform.alerts[0][2]
 
 
 def test_keys_that_nobody_confirms_are_not_used_for_ever(

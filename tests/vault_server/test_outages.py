@@ -117,7 +117,7 @@ def test_with_vault_away_the_next_source_is_used_and_it_is_told_why(
     keys = KeySources(place.settings(**login, **BESIDE)).read()
     assert keys.secret.reveal() == BESIDE["secret_key"]
     assert keys.source == "the environment"
-    assert "Vault (secret/stripe) cannot be reached" in keys.passed_over
+    assert "Vault (secret/stripe)" in keys.passed_over
     assert "503" in keys.passed_over
 
 
@@ -129,7 +129,7 @@ def test_with_vault_away_and_no_other_source_all_that_was_tried_is_named(
         KeySources(place.settings(**login)).read()
     message = caught.value.message
     assert caught.value.retryable
-    assert "Vault (secret/stripe) cannot be reached" in message
+    assert "Vault (secret/stripe)" in message
     assert "STRIPE_SECRET_KEY" in message
     assert "_baked_keys.py" in message
 
