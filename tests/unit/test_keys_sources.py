@@ -17,7 +17,7 @@ from stripe_billing_router.keys.baked import write_baked_keys
 from stripe_billing_router.keys.sources import Keys, KeySources, check
 from stripe_billing_router.settings import VARIABLES, Settings
 
-ENVIRONMENT = {
+ENVIRONMENT: dict[str, Any] = {
     "secret_key": "sk_live_fakeEnvSecret",
     "public_key": "pk_live_fakeEnvPublic",
     "master_account_id": "acct_master",
