@@ -186,7 +186,7 @@ def test_without_a_terminal_nothing_is_asked(file: Path, environment: dict[str, 
         check=False,
     )
     assert done.returncode == 1
-    assert b"There is no terminal for the prompt" in done.stderr
+    assert b"missing_key: There is no terminal" in done.stderr
     assert not file.exists()
 
 

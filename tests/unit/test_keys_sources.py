@@ -17,7 +17,7 @@ from stripe_billing_router.keys.baked import write_baked_keys
 from stripe_billing_router.keys.sources import Keys, KeySources, check
 from stripe_billing_router.settings import VARIABLES, Settings
 
-ENVIRONMENT = {
+ENVIRONMENT: dict[str, Any] = {
     "secret_key": "sk_live_fakeEnvSecret",
     "public_key": "pk_live_fakeEnvPublic",
     "master_account_id": "acct_master",
@@ -170,8 +170,12 @@ def test_each_source_says_what_it_has_whatever_the_others_have(tmp_path: Path) -
 
 
 def test_each_part_of_a_source_is_checked_on_its_own() -> None:
-    bad = {"secret_key": "sk_test_fake123", "public_key": None, "master_account_id": "nonsense"}
-    settings = Settings(**{**bad, "baked_keys_file": Path("/nonexistent")})
+    settings = Settings(
+        secret_key="sk_test_fake123",
+        public_key=None,
+        master_account_id="nonsense",
+        baked_keys_file=Path("/nonexistent"),
+    )
     _, environment, _ = KeySources(settings).answers()
     assert environment.found is not None
     errors = check(environment.found, settings).errors

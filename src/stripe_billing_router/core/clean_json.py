@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 from ..redaction import SECRET_FIELDS, redact, strip_secrets
 
@@ -42,8 +42,9 @@ class CleanJson(dict[str, Any]):
     def _unchangeable(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("what was looked through for secrets is not changed after that")
 
-    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = (
-        _unchangeable
+    # To a type checker a method that never returns is no override of those that do.
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = cast(
+        "Any", _unchangeable
     )
 
     def __reduce__(self) -> tuple[Any, ...]:

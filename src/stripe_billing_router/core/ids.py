@@ -20,7 +20,7 @@ class _Sequence:
     """The last id's time, and its number within that millisecond."""
 
     def __init__(self) -> None:
-        self.last = (0, 0)
+        self.last: tuple[int, int] = (0, 0)
         self.after_fork()
         renew_after_fork(self)
 
