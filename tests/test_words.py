@@ -22,16 +22,12 @@ PAGES = [
 ]
 
 # Whether the text of messages in src/ is checked as well.
-STRING_LITERALS = False
+STRING_LITERALS = True
 
 # What is not checked yet. Remove a line once the file or room passes without it.
-_ROOMS_NOT_YET = (
-    "alerts.py", "billing_logger.py", "cli/", "core/",
-    "doctor/", "errors.py", "guard/", "keys/", "redaction.py", "routing/",
-)  # fmt: skip
+_ROOMS_NOT_YET = ("guard/",)
 NOT_YET = (
     "docs/benchmarks.md",
-    "docs/command-line.md",
     *(f"src/{PACKAGE.name}/{room}" for room in _ROOMS_NOT_YET),
 )
 
@@ -67,11 +63,29 @@ WORDS = {
     for words, better in INSTEAD.items()
 }
 
+_OPTION = "an option's name"
+_CHECK = "a check's name"
+_PLAN = "a plan of Stripe's"
 # (file, phrase): why it stays.
 ALLOWED = {
     ("docs/glossary.md", "(A plan is Stripe's.)"): "says why it is called an instruction",
     ("docs/glossary.md", "**settle**"): "defines the word",
     ("docs/glossary.md", "Operations do not settle"): "defines the word",
+    ("src/stripe_billing_router/cli/app.py", "--unsettled"): _OPTION,
+    ("src/stripe_billing_router/cli/operations.py", "--unsettled"): _OPTION,
+    ("src/stripe_billing_router/core/identifiers.py", "prices of older ones are plans"): _PLAN,
+    ("src/stripe_billing_router/doctor/files.py", "set aside"): _CHECK,
+    ("src/stripe_billing_router/doctor/ledger.py", "--unsettled"): _OPTION,
+    ("src/stripe_billing_router/doctor/ledger.py", "under way"): _CHECK,
+    ("src/stripe_billing_router/routing/route.py", "plan_… for an old plan"): _PLAN,
+    (
+        "src/stripe_billing_router/testing/resources/subscriptions.py",
+        "discounts plan price_data",
+    ): _PLAN,
+    (
+        "src/stripe_billing_router/testing/resources/subscriptions.py",
+        "customer_account plan test_clock",
+    ): _PLAN,
     ("docs/testing-your-bot.md", "A bank debit that settles later"): "banks settle",
 }
 

@@ -126,7 +126,7 @@ class InvalidKeyError(ConfigurationError):
 
 
 class MasterAccountError(ConfigurationError):
-    """The master account is not named, is named twice differently, or cannot be proven."""
+    """The master account is not named, is named twice differently, or cannot be verified."""
 
     code = "master_account"
 
@@ -240,7 +240,7 @@ class ApprovalRequiredError(PolicyDeniedError):
 
 
 class ApprovalDeniedError(PolicyDeniedError):
-    """A person denied the operation, or nobody answered in time."""
+    """A person denied the operation, or did not answer in time."""
 
     code = "approval_denied"
 
@@ -258,7 +258,7 @@ class IdempotencyConflictError(IdempotencyKeyError):
 
 
 class OperationInProgressError(IdempotencyKeyError):
-    """Another call is at work on this operation now, or one like it has an unknown outcome."""
+    """Another call of this operation is in progress, or one like it has an unknown outcome."""
 
     code = "operation_in_progress"
     retryable = True

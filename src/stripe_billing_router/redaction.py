@@ -1,7 +1,7 @@
 """Take secrets out of text and JSON before anything is shown, logged or stored.
 
 Recognised: Stripe keys of every kind and mode, webhook secrets, client secrets, Vault and
-web tokens, and whatever stands behind `Bearer`. The patterns err on the side of hiding too much.
+web tokens, and whatever follows `Bearer`. The patterns err on the side of hiding too much.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ def lose(router: BillingRouter, sandbox: StripeSandbox, bot: str = BOT, *, execu
 @pytest.mark.usefixtures("records")
 def test_where_nothing_waits_no_key_is_needed(run: Run) -> None:
     result = run("recover")
-    assert result.stdout == "No operation waits to be recovered.\n"
+    assert result.stdout == "There is no operation to recover.\n"
     assert run("recover", "--format", "jsonl").stdout == ""
 
 
@@ -104,14 +104,14 @@ def test_what_a_dead_process_left_is_finished_once(
         [taken, BOT, "unknown", "→", "succeeded", "-"],
         [lost, OTHER_BOT, "unknown", "→", "succeeded", "-"],
         [],
-        ["Settled:", "2.", "Not", "settled:", "0."],
+        ["Finished:", "2.", "Not", "finished:", "0."],
     ]
     assert result.stderr.splitlines() == [
         f"operation 1 of 2: {BOT} charge {taken}",
         f"operation 2 of 2: {OTHER_BOT} charge {lost}",
     ]
     assert sandbox.captured_minor() == 2000
-    assert run("recover").stdout == "No operation waits to be recovered.\n"
+    assert run("recover").stdout == "There is no operation to recover.\n"
     assert sandbox.captured_minor() == 2000
 
 
@@ -124,13 +124,13 @@ def test_what_stays_unsettled_is_said_with_what_to_do(
     router.freeze(BOT, reason="look first")
     result = run("recover", status=3)
     words = " ".join(result.stdout.split())
-    assert f"{lost} {BOT} unknown → unknown nothing is found of it yet" in words
-    assert "Settled: 0. Not settled: 2." in result.stdout
+    assert f"{lost} {BOT} unknown → unknown nothing of it is found" in words
+    assert "Finished: 0. Not finished: 2." in result.stdout
     assert f"1 operation unknown: {NEXT[State.UNKNOWN]}\n" in result.stderr
     assert f"1 operation open: {NEXT[State.OPEN]}\n" in result.stderr
     sandbox.settle_payment(slow.id)
     router.unfreeze(BOT, approver="ada")
-    assert "Settled: 2. Not settled: 0." in run("recover").stdout
+    assert "Finished: 2. Not finished: 0." in run("recover").stdout
     assert sandbox.captured_minor() == 2000
 
 
@@ -147,10 +147,10 @@ def test_json_lines_are_the_result_and_nothing_else(
             "before": "unknown",
             "after": "unknown",
             "settled": False,
-            "detail": "nothing is found of it yet",
+            "detail": "nothing of it is found at Stripe yet",
         }
     ]
-    assert "Settled: 0. Not settled: 1.\n" in result.stderr
+    assert "Finished: 0. Not finished: 1.\n" in result.stderr
 
 
 def test_what_waits_in_the_files_is_brought_back(
@@ -160,7 +160,7 @@ def test_what_waits_in_the_files_is_brought_back(
     paid = bot_process(ledger_url=AWAY).charge(BOT, 10, idempotency_key="order-1")
     result = run("recover")
     assert result.stdout == (
-        "Brought back from the files: 2 records.\nNo operation waits to be recovered.\n"
+        "Replayed from the spool: 2 records.\nThere is no operation to recover.\n"
     )
     assert (ledger_dir / "journal.jsonl").read_text() == ""
     assert router.get_operation(paid.operation_id).state is State.SUCCEEDED
@@ -180,7 +180,7 @@ def test_what_a_live_process_is_at_work_on_is_left_alone(
     )
     router.records.save(leased)
     result = run("recover")
-    assert "Left alone: 1 operation that a process is at work on." in result.stdout
+    assert "Left alone: 1 operation in progress in a live process." in result.stdout
 
 
 def test_without_keys_it_says_so_once_and_changes_nothing(
@@ -199,7 +199,7 @@ def test_routes_are_not_needed(run: Run, router: BillingRouter, sandbox: StripeS
     lose(router, sandbox, executed=False)
     router.settings.routing_config.unlink()
     result = run("recover")
-    assert "Settled: 1. Not settled: 0." in result.stdout
+    assert "Finished: 1. Not finished: 0." in result.stdout
     assert str(router.settings.routing_config) in result.stderr
 
 
@@ -225,7 +225,7 @@ def test_a_terminal_gets_a_bar_and_lines_that_fit(
     (bar, *_) = [line for line in screen.lines if "operation 1 of 1" in line]
     assert f"{BOT} charge" in bar
     assert lost[:18] in screen.text
-    assert "Not settled: 1." in screen.text
+    assert "Not finished: 1." in screen.text
     assert "Traceback" not in screen.text
     after_the_bar = screen.lines[screen.lines.index(bar) + 1 :]
     assert max(map(len, after_the_bar)) <= 80

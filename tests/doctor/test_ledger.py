@@ -45,7 +45,7 @@ def test_a_ledger_that_is_not_there_yet_is_well_and_is_not_made(site: Site) -> N
     before = site.files()
     found = site.diagnose()
     assert found["database"].status is Status.INFO
-    assert "not there yet" in found["database"].finding
+    assert "does not exist yet" in found["database"].finding
     assert site.files() == before
 
 
@@ -74,10 +74,10 @@ def test_a_ledger_in_use_is_told_and_left_as_it_is(site: Site) -> None:
     assert "schema 0001" in found["database"].finding
     assert found["writing"].status is Status.OK
     assert found["operations"].status is Status.WARNING
-    assert found["operations"].finding == "left unsettled: 1 unknown, 1 pending"
+    assert found["operations"].finding == "left unfinished: 1 unknown, 1 pending"
     assert "recover" in found["operations"].remedy
     assert found["under way"].finding == "1 pending"
-    assert found["freezes"].finding == "1 freeze holds: finance:*"
+    assert found["freezes"].finding == "1 freeze in force: finance:*"
     assert site.files() == before
 
 
@@ -85,7 +85,7 @@ def test_a_ledger_where_all_is_settled_is_well(site: Site) -> None:
     with site.records():
         pass
     found = site.diagnose()
-    assert found["operations"].finding == "all are settled"
+    assert found["operations"].finding == "all are finished"
     assert found["freezes"].finding == "no bot is frozen"
 
 
@@ -167,7 +167,7 @@ def test_a_postgresql_in_use_is_told(site: Site, postgres_url: str) -> None:
     fill(site, postgres_url)
     found = site.diagnose(ledger_url=postgres_url)
     assert found["database"].status is Status.OK
-    assert found["operations"].finding == "left unsettled: 1 unknown, 1 pending"
+    assert found["operations"].finding == "left unfinished: 1 unknown, 1 pending"
     assert found["under way"].finding == "1 pending"
     assert found["freezes"].status is Status.WARNING
 

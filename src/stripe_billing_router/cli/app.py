@@ -105,7 +105,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-ABOUT = """Look into what the bots have paid, stop bots, and set the router up.
+ABOUT = """See what the bots have paid, stop bots, and set the router up.
 
 Settings come from the environment, as for the bots: STRIPE_LEDGER_URL or STRIPE_LEDGER_DIR name \
 the database, STRIPE_ROUTING_CONFIG the routing file. No command here begins a payment: recover \
@@ -122,7 +122,7 @@ def stripe_billing_router(
         ),
     ] = False,
 ) -> None:
-    """Take what stands before the command."""
+    """Take the options before the command."""
 
 
 def _paragraphs(text: str | None) -> str:

@@ -116,7 +116,7 @@ def _masked(text: str) -> str:
 
 
 def _shown(path: str, config: Config) -> str:
-    """Return a path as somebody in this folder would write it."""
+    """Return a path as it is written in this folder."""
     whole = os.path.normpath(config.root / path)
     return os.path.relpath(whole) if Path(whole).is_relative_to(Path.cwd()) else whole
 

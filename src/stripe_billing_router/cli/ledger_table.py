@@ -94,7 +94,7 @@ def _object(row: LedgerRow) -> str:
     raw = raw if isinstance(raw, dict) else {}
     words = [raw.get("code") or "error"] if row.error else []
     words += [raw["id"]] if raw.get("id") else []
-    if raw.get("actor"):  # A freeze has no Stripe object: who asked for it, and why, stands there.
+    if raw.get("actor"):  # A freeze has no Stripe object: its actor and reason are shown.
         words += [f"{raw['actor']}:", raw["reason"]] if raw.get("reason") else [raw["actor"]]
     return safe(" ".join(str(word) for word in words)) or "-"
 

@@ -1,4 +1,4 @@
-"""`operations`: what the journal knows of each business key."""
+"""`operations`: what the journal has of each business key."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def operations(
         bool,
         typer.Option(
             "--unsettled",
-            help=f"Only those that are not over: {', '.join(UNSETTLED)}.",
+            help=f"Only those that are not finished: {', '.join(UNSETTLED)}.",
         ),
     ] = False,
     bot: Annotated[str | None, typer.Option(metavar="BOT_ID", help="Only this bot's.")] = None,

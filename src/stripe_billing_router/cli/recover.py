@@ -1,4 +1,4 @@
-"""`recover`: finish what dead processes left, and say what a person must look at."""
+"""`recover`: finish what dead processes left, and report what an operator must check."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ STILL_UNSETTLED = 3
 
 # What to do about an operation that a recovery leaves in one of these states.
 NEXT = {
-    State.PENDING: "Another process has just taken it up. Run this again when it has ended.",
-    State.UNKNOWN: "Stripe cannot say yet what became of it, or may not be asked. Run this again "
-    "in ten minutes. If it stays, look at Stripe for the object whose metadata has the operation's "
-    "id in sbr_operation.",
-    State.OPEN: "Stripe has accepted it and it is not final: a bank is at work, or the customer "
-    "has not paid yet. Run this again later.",
-    State.ROLLING_BACK: "It went to a foreign account and is not undone. Look at its objects at "
+    State.PENDING: "Another process has just continued it. Run this again when it has ended.",
+    State.UNKNOWN: "Stripe does not show its outcome yet, or cannot be asked. Run this again in "
+    "ten minutes. If it stays unknown, find the object at Stripe whose metadata has the "
+    "operation's id in sbr_operation.",
+    State.OPEN: "Stripe has accepted it and it is not final: a bank is processing it, or the "
+    "customer has not paid yet. Run this again later.",
+    State.ROLLING_BACK: "It went to a foreign account and is not reversed. Check its objects at "
     "Stripe, keep the bot frozen, and run this again.",
 }
 
@@ -37,15 +37,14 @@ NEXT = {
 def recover(
     output: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.TABLE,
 ) -> None:
-    """Finish what dead processes left, and bring back what waits in the files.
+    """Finish what dead processes left, and replay the spooled records.
 
-    What is younger than an hour is driven on, with the keys and parameters that it began with;
-    what is older, and what belongs to a frozen bot, is looked up at Stripe, cleaned up and
-    settled, and never sent again. It can run anywhere at any time, also twice at once: nothing is
-    paid twice by it.
+    Operations younger than an hour are continued with the keys and parameters that they began
+    with. Older ones, and those of frozen bots, are looked up at Stripe, cleaned up and finished,
+    and never sent again. It can run anywhere at any time, also twice at once: it never pays twice.
 
-    The exit status is 0 when nothing is left unsettled, 3 when something is, and 1 for an error.
-    What a live process is at work on is left alone and does not count.
+    The exit status is 0 when every operation is finished, 3 when one is not, and 1 for an error.
+    Operations that a live process has in progress are left alone and do not count.
     """
     with open_router_in_any_case() as (router, _):
         expect_database(router.settings)
@@ -78,7 +77,7 @@ def _described(operation: Operation) -> str:
 
 
 def _detail(router: BillingRouter, done: Recovered) -> str:
-    """Return why it came to that: its error, or what the journal says of one that is not over."""
+    """Return the reason: its error, or what the journal says of one that is not finished."""
     if done.detail or done.after is State.SUCCEEDED:
         return safe(done.detail)
     stored = router.records.find(done.operation_id)
@@ -115,16 +114,16 @@ def _show(found: Sequence[tuple[Recovered, str]]) -> None:
 
 def _sum_up(report: RecoveryReport, *, stderr: bool) -> None:
     if report.drained:
-        say(f"Brought back from the files: {plural(report.drained, 'record')}.", stderr=stderr)
-    unsettled = len(report.unsettled)
-    settled = len(report.operations) - unsettled
+        say(f"Replayed from the spool: {plural(report.drained, 'record')}.", stderr=stderr)
+    unfinished = len(report.unsettled)
+    finished = len(report.operations) - unfinished
     if not report.operations:
-        say("No operation waits to be recovered.", stderr=stderr)
+        say("There is no operation to recover.", stderr=stderr)
     else:
-        say(f"Settled: {settled}. Not settled: {unsettled}.", style="bold", stderr=stderr)
+        say(f"Finished: {finished}. Not finished: {unfinished}.", style="bold", stderr=stderr)
     if report.in_progress:
         say(
-            f"Left alone: {plural(report.in_progress, 'operation')} that a process is at work on.",
+            f"Left alone: {plural(report.in_progress, 'operation')} in progress in a live process.",
             stderr=stderr,
         )
     for state, advice in NEXT.items():

@@ -77,7 +77,7 @@ class FailureKind(StrEnum):
     CONFLICT = "conflict"  # 409
     RATE_LIMITED = "rate_limited"  # 429
     SERVER = "server"  # 424 and every 5xx
-    OTHER = "other"  # whatever is none of these
+    OTHER = "other"  # anything else
 
 
 @dataclass(frozen=True, slots=True)

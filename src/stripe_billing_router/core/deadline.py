@@ -1,4 +1,4 @@
-"""How long the call of a helper may still take: known to everybody below it, passed by nobody."""
+"""How long the call of a helper may still take: known to all code below it, never passed on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 
 _ends_s: ContextVar[float | None] = ContextVar("stripe_billing_router_deadline", default=None)
 
-# What one request gets although the time is up: removing what is half-built must have its chance.
+# What one request gets although the time is up, so that what is partially created can be removed.
 LEAST_S: Final = 1.0
 
 

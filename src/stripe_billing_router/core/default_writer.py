@@ -1,6 +1,6 @@
 """Where a ledger row goes that comes without a writer: to the default router's ledger.
 
-That writer is handed in, because the router stands above the engine, and the engine writes through
+That writer is handed in, because the router is above the engine, and the engine writes through
 `billing_logger`. It is kept apart from both, so that importing the package loads neither.
 """
 

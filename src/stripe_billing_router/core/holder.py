@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """One process on one host. `started` tells it from a later process with the same id."""
+    """One process on one host. `started` distinguishes it from a later process with the same id."""
 
     host: str
     pid: int

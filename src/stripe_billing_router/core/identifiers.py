@@ -23,7 +23,7 @@ NAME_PATTERN: Final = r"[A-Za-z0-9_.\-]{1,100}"
 _NAME: Final = re.compile(NAME_PATTERN)
 _BOT_ID: Final = re.compile(rf"(?:({NAME_PATTERN}):)?({NAME_PATTERN}):({NAME_PATTERN})")
 
-# Stripe's ids: a prefix that tells the kind, then letters, digits and underscores. Payment methods
+# Stripe's ids: a prefix that names the kind, then letters, digits and underscores. Payment methods
 # of older integrations are cards, sources and bank accounts; prices of older ones are plans.
 _PREFIXES: Final[Mapping[str, tuple[str, ...]]] = {
     "account": ("acct",),
@@ -200,7 +200,7 @@ def check_idempotency_key(key: object) -> str:
 
 
 def check_metadata(metadata: object) -> dict[str, str]:
-    """Return metadata as Stripe takes it; whole numbers become text, and None is none.
+    """Return metadata as Stripe takes it; whole numbers become text, and None is no pair.
 
     At most 40 pairs (Stripe's 50 less the router's own), keys of up to 40 characters without
     square brackets, values of 1 to 500. Keys that begin with `sbr_` are the router's.
@@ -295,7 +295,7 @@ def refuse_secrets(**values: object) -> None:
 
 
 def shown(value: object) -> str:
-    """Return a short form of a value for an error message; only the type of what is no text."""
+    """Return a short form of a value for an error message; only the type of what is not a text."""
     if not isinstance(value, str):
         return _a(type(value).__name__)
     return repr(value) if len(value) <= _SHOWN else f"{value[:_SHOWN]!r}…"

@@ -15,10 +15,10 @@ MONEY_ACTIONS = ("charge", "subscription", "refund")
 
 
 class State(StrEnum):
-    """Where an operation stands."""
+    """The state of an operation."""
 
-    PENDING = "pending"  # intent committed; a call is at work, or its process died
-    UNKNOWN = "unknown"  # a call ended without an answer that settles it
+    PENDING = "pending"  # intent committed; a call is in progress, or its process died
+    UNKNOWN = "unknown"  # a call ended without an answer that shows its outcome
     OPEN = "open"  # Stripe accepted it and it is not final: processing, requires_*
     SUCCEEDED = "succeeded"
     FAILED = "failed"  # definite: nothing moved and nothing is left payable
@@ -47,8 +47,8 @@ class Instruction:
     payment_id: str | None = None  # what is refunded: pi_… or in_…
     description: str | None = None
     user_email: str | None = None
-    customer_known: bool = False  # the customer's default method and email are in this plan
-    permitted_minor: int | None = None  # a charge by price may not come to more than this
+    customer_known: bool = False  # the customer's default method and email are in here
+    permitted_minor: int | None = None  # the most that may be due of a charge by price
     metadata: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)  # the helper's own extra parameters
 
@@ -74,7 +74,7 @@ class StepRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a settled or open operation amounts to.
+    """What an operation that succeeded or is open has at Stripe.
 
     Where `ledger_id` is set, that row of the ledger holds `body` for the journal as well.
     """

@@ -13,8 +13,8 @@ class Status(StrEnum):
 
     OK = "ok"
     INFO = "info"  # Neither good nor bad, and worth knowing.
-    NOT_CHECKED = "not checked"  # Something else that is wrong stood in the way.
-    WARNING = "warning"  # The bots can work; a person should look all the same.
+    NOT_CHECKED = "not checked"  # Something else that is wrong prevents it.
+    WARNING = "warning"  # The bots can work; an operator should look all the same.
     WRONG = "wrong"  # The bots cannot work, or not as they should.
 
 
@@ -67,7 +67,7 @@ def info(name: str, finding: str) -> Check:
 
 
 def warning(name: str, finding: str, remedy: str) -> Check:
-    """Return a check that a person should look at."""
+    """Return a check that an operator should look at."""
     return Check(name, Status.WARNING, finding, remedy)
 
 

@@ -60,9 +60,9 @@ def _look_at_settings(settings: Settings, problems: _Problems) -> Iterator[Check
         yield wrong("settings", f"{named(field)} {why}", "Correct it, or unset it.")
     chosen = [VARIABLES.get(name, name) for name in Settings.model_fields
               if name in settings.model_fields_set and name not in dict(problems)]  # fmt: skip
-    told = f"set: {', '.join(chosen)}" if chosen else "none is set, all are the defaults"
+    listed = f"set: {', '.join(chosen)}" if chosen else "none is set, all are the defaults"
     if not problems:
-        yield ok("settings", told)
+        yield ok("settings", listed)
     if settings.api_base != STRIPE_API or settings.http_client is not None:
         elsewhere = settings.api_base if settings.http_client is None else "http_client"
         yield warning(

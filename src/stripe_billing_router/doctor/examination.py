@@ -50,11 +50,11 @@ class _Look:
             for check in self.part.look(self.settings):
                 self.checks.append(replace(check, section=section))
         except Exception as error:  # noqa: BLE001 - One part must not hide the others.
-            # Its text is not repeated: nobody knows what it quotes.
+            # Its text is not repeated: it may quote a secret.
             broken = wrong(
                 section,
-                f"looking failed with {type(error).__name__}; what is missing here was not checked",
-                "This is a mistake in the doctor: report it, with the version above.",
+                f"this failed with {type(error).__name__}; what is missing here was not checked",
+                "Report this bug of the doctor, with the version above.",
             )
             self.checks.append(replace(broken, section=section))
 
@@ -66,8 +66,8 @@ class _Look:
             hangs = wrong(
                 self.part.section,
                 "no answer in time; what is missing here was not checked",
-                "Look at what hangs: a name server, a firewall that drops packets, a file system "
-                "on the network.",
+                "Find what hangs: a name server, a firewall that drops packets, a network file "
+                "system.",
             )
             found.append(replace(hangs, section=self.part.section))
         return found
@@ -89,8 +89,8 @@ def examine(
     for part in parts:
         lacking = sorted(part.needs & unusable)
         if lacking:
-            told = ", ".join(named(name) for name in lacking)
-            skipped = not_checked(part.section, f"correct first: {told}")
+            names = ", ".join(named(name) for name in lacking)
+            skipped = not_checked(part.section, f"correct first: {names}")
             looks.append(replace(skipped, section=part.section))
             continue
         look = _Look(part, settings)

@@ -1,4 +1,4 @@
-"""The folder that takes the records while the database is away."""
+"""The spool: the folder that takes the records while the database is unavailable."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def _not_there(folder: Path) -> Check:
     while not above.exists():
         above = above.parent
     if above.is_dir() and os.access(above, os.W_OK | os.X_OK):
-        return info("folder", f"{folder} is not there yet; the first operation can make it")
-    return wrong("folder", f"{folder} is not there, and {above} cannot be written", _ELSEWHERE)
+        return info("folder", f"{folder} does not exist yet; the first operation can create it")
+    return wrong("folder", f"{folder} does not exist, and {above} cannot be written", _ELSEWHERE)
 
 
 def _writing(folder: Path) -> Check:
@@ -60,12 +60,14 @@ def _writing(folder: Path) -> Check:
 
 def _space(folder: Path) -> Check:
     free_bytes = shutil.disk_usage(folder).free
-    told = f"{free_bytes / 1024**3:.1f} GiB are free"
     if free_bytes >= _LITTLE_BYTES:
-        return ok("space", told)
-    told = f"only {free_bytes // 1024:,} KiB are free at {folder}"
+        return ok("space", f"{free_bytes / 1024**3:.1f} GiB are free")
     kind = wrong if free_bytes < _TOO_LITTLE_BYTES else warning
-    return kind("space", told, "Make room: a payment whose record cannot be written is not made.")
+    return kind(
+        "space",
+        f"only {free_bytes // 1024:,} KiB are free at {folder}",
+        "Free space: a payment whose record cannot be written is not made.",
+    )
 
 
 def _privacy(folder: Path) -> Check:
@@ -75,9 +77,9 @@ def _privacy(folder: Path) -> Check:
     open_to_others = [folder, *(file for file in sorted(folder.glob("*"))
                                 if file.suffix in {".db", ".jsonl", ".json"}
                                 and stat.S_IMODE(file.stat().st_mode) & 0o077)]  # fmt: skip
-    told = ", ".join(f"{path.name} ({stat.S_IMODE(path.stat().st_mode):04o})"
+    named = ", ".join(f"{path.name} ({stat.S_IMODE(path.stat().st_mode):04o})"
                      for path in open_to_others)  # fmt: skip
-    return warning("privacy", f"others may look into {told}", f"chmod -R go= {folder}")
+    return warning("privacy", f"others may look into {named}", f"chmod -R go= {folder}")
 
 
 def _waiting(spool: Spool) -> Iterator[Check]:
@@ -85,20 +87,20 @@ def _waiting(spool: Spool) -> Iterator[Check]:
         noun: sum(1 for _ in lines.read())
         for noun, lines in (("commit", spool.journal), ("ledger row", spool.ledger))
     }
-    told = ", ".join(plural(count, noun) for noun, count in waiting.items() if count)
-    if told:
+    counts = ", ".join(plural(count, noun) for noun, count in waiting.items() if count)
+    if counts:
         yield warning(
             "waiting",
-            f"here since the database was away: {told}",
-            "The next operation returns them to the database, and so does `stripe-billing-router "
-            "recover`. Never delete these files.",
+            f"spooled while the database was unavailable: {counts}",
+            "The next operation replays them into the database, and so does "
+            "`stripe-billing-router recover`. Never delete these files.",
         )
     else:
-        yield ok("waiting", "no record waits for the database")
-    aside = sum(1 for _ in JsonLines(spool.quarantine_path).read())
-    if aside:
+        yield ok("waiting", "the spool is empty")
+    quarantined = sum(1 for _ in JsonLines(spool.quarantine_path).read())
+    if quarantined:
         yield warning(
             "set aside",
-            f"{plural(aside, 'line')} could not be brought back: {spool.quarantine_path}",
-            "Look at each, enter by hand what the ledger lacks, then move the file away.",
+            f"{plural(quarantined, 'line')} could not be replayed: {spool.quarantine_path}",
+            "Check each line, enter by hand what the ledger lacks, then move the file away.",
         )

@@ -53,7 +53,7 @@ def _libraries() -> Iterator[Check]:
         try:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:
-            # An extra that nobody asked for is not missing.
+            # An extra that is not installed is not missing.
             if "extra ==" not in requirement:
                 outside.append((name, "missing", bounds))
             continue
@@ -91,7 +91,7 @@ def _user() -> Check:
     except KeyError:
         name = "a user without a name"
     if uid == 0:
-        return info("user", "root: what the bots' own user may read and write was not looked at")
+        return info("user", "root: what the bots' own user may read and write was not checked")
     return ok("user", f"{name} (uid {uid})")
 
 
@@ -103,5 +103,5 @@ def _sdk_log() -> Iterator[Check]:
         yield warning(
             "SDK log",
             f"the Stripe SDK writes what it does to stderr ({level})",
-            "Unset STRIPE_LOG, unless you are looking for something.",
+            "Unset STRIPE_LOG, unless you are debugging.",
         )

@@ -59,17 +59,19 @@ def _upper(source: Source, lower: Sequence[Source]) -> Check:
             return wrong(
                 name,
                 f"{source.finding}: {answer.reason}",
-                "Look at the address, the login, its policy, and whether the secret is there; or "
-                "unset VAULT_ADDR. No other source is tried.",
+                "Check the address, the login, its policy, and whether the secret exists, or unset "
+                "VAULT_ADDR. No other source is tried.",
             )
         return wrong(name, answer.error.problem, answer.error.remedy)
     if answer.is_away:
         finding = f"{source.finding}: cannot be reached ({answer.reason})"
         stand_in = next((other.answer for other in lower if other.checked), None)
         if stand_in is None:
-            return wrong(name, finding, "Bring it back: no other source has keys.")
+            return wrong(name, finding, "Make Vault available again: no other source has keys.")
         return warning(
-            name, finding, f"Bring it back. Meanwhile the keys from {stand_in.source} are used."
+            name,
+            finding,
+            f"Make Vault available again. Until then the keys from {stand_in.source} are used.",
         )
     if source.checked is None:
         return info(name, source.finding)

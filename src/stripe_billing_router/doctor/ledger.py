@@ -1,4 +1,4 @@
-"""The ledger's database, what waits in it, and who is frozen."""
+"""The ledger's database, its operations, and which bots are frozen."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def look(settings: Settings) -> Iterator[Check]:
         yield wrong(
             _NAME,
             f"{database.description} cannot be used: {found}",
-            "Bring it back, or correct STRIPE_LEDGER_URL. Until then the bots write into files "
-            "(database_away=spill) or are refused.",
+            "Make it available again, or correct STRIPE_LEDGER_URL. Until then the bots spool to "
+            "files (`database_away=spill`) or are refused.",
         )
         return
     yield _schema(database.description, found)
@@ -100,30 +100,32 @@ def _missing(database: Database, file: Path) -> Check:
     if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
         return wrong(
             _NAME,
-            f"{database.description} is not there, and {folder} cannot be written",
+            f"{database.description} does not exist, and {folder} cannot be written",
             "Let this user write there, or name another place by STRIPE_LEDGER_DIR.",
         )
-    return info(_NAME, f"{database.description} is not there yet; the first operation can make it")
+    return info(
+        _NAME, f"{database.description} does not exist yet; the first operation can create it"
+    )
 
 
 def _schema(description: str, found: LedgerStatus) -> Check:
-    told = f"{description}, version {found.version}"
+    server = f"{description}, version {found.version}"
     if found.schema is None:
-        return info(_NAME, f"{told}, without tables yet: the first operation makes them")
+        return info(_NAME, f"{server}, without tables yet: the first operation creates them")
     if found.schema > schema.HEAD:
         return wrong(
             _NAME,
-            f"{told} has schema {found.schema}, and this package knows up to {schema.HEAD}",
+            f"{server} has schema {found.schema}, and this package knows up to {schema.HEAD}",
             "Update stripe_billing_router on this host.",
         )
     if found.schema < schema.HEAD:
         return warning(
             _NAME,
-            f"{told} has schema {found.schema}, and this package needs {schema.HEAD}",
+            f"{server} has schema {found.schema}, and this package needs {schema.HEAD}",
             "Stop older versions of the package, then let the database's owner run "
-            "`stripe-billing-router freezes`: any look brings it up to date.",
+            "`stripe-billing-router freezes`: any command that reads it migrates it.",
         )
-    return ok(_NAME, f"{told}, schema {found.schema}")
+    return ok(_NAME, f"{server}, schema {found.schema}")
 
 
 def _writing(found: LedgerStatus) -> Check:
@@ -131,7 +133,7 @@ def _writing(found: LedgerStatus) -> Check:
         return wrong(
             "writing",
             f"bots cannot write: {found.cannot_write}",
-            "Look at its rights, its disk, and who holds its lock.",
+            "Check its permissions, its disk, and which process holds its lock.",
         )
     if found.lacks:
         return wrong(
@@ -148,19 +150,19 @@ def _operations(found: LedgerStatus) -> Iterator[Check]:
     if found.left_behind:
         undecided[State.PENDING] = found.left_behind
     if undecided:
-        told = ", ".join(f"{count} {state}" for state, count in undecided.items())
+        listed = ", ".join(f"{count} {state}" for state, count in undecided.items())
         yield warning(
             name,
-            f"left unsettled: {told}",
+            f"left unfinished: {listed}",
             "`stripe-billing-router operations --unsettled` lists them, `stripe-billing-router "
             "recover` finishes them.",
         )
     waiting = {state: count - undecided.get(state, 0) for state, count in counts.items()}
-    told = ", ".join(f"{count} {state}" for state, count in waiting.items() if count > 0)
-    if told:
-        yield info("under way", told)
+    listed = ", ".join(f"{count} {state}" for state, count in waiting.items() if count > 0)
+    if listed:
+        yield info("under way", listed)
     elif not undecided:
-        yield ok(name, "all are settled")
+        yield ok(name, "all are finished")
 
 
 def _freezes(found: LedgerStatus) -> Check:
@@ -168,7 +170,6 @@ def _freezes(found: LedgerStatus) -> Check:
         return ok("freezes", "no bot is frozen")
     return warning(
         "freezes",
-        f"{plural(len(found.freezes), 'freeze')} hold{'s' if len(found.freezes) == 1 else ''}: "
-        f"{first_few(list(found.freezes))}",
+        f"{plural(len(found.freezes), 'freeze')} in force: {first_few(list(found.freezes))}",
         "`stripe-billing-router freezes` says why; `unfreeze` lifts one, once its cause is found.",
     )

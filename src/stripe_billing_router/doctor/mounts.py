@@ -1,4 +1,4 @@
-"""On what kind of file system a file is, as Linux tells."""
+"""On what kind of file system a file is, as Linux reports it."""
 
 from __future__ import annotations
 

@@ -30,10 +30,10 @@ def _routing_file(file: Path) -> Iterator[Check]:
             yield wrong(name, f"{file}, {problem}", "Correct this line.")
         return
     regions = sorted({region for _, region, _, _ in routes})
-    told = (
+    counts = (
         f"{plural(len(routes), 'route')} in {plural(len(regions), 'region')} ({first_few(regions)})"
     )
-    yield ok(name, f"{file}: {told}")
+    yield ok(name, f"{file}: {counts}")
     poor = [
         f"{category}:{bot} ({region})"
         for (_, region, category, bot), route in routes.items()

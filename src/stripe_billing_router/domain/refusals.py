@@ -73,7 +73,7 @@ def duplicate(existing: Operation) -> OperationInProgressError:
     return OperationInProgressError(
         f"Operation {existing.operation_id} of {existing.bot_id} asked for the same and is "
         f"{existing.state}, so a second one could pay twice",
-        f"Call again with idempotency_key={existing.idempotency_key!r} to continue it, or settle "
+        f"Call again with idempotency_key={existing.idempotency_key!r} to continue it, or finish "
         "it with recover().",
         money_moved="unknown",
         operation_id=existing.operation_id,

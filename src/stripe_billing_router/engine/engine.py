@@ -255,5 +255,5 @@ def _read_receipt(operation: Operation) -> Receipt:
 
 def _replayed(operation: Operation) -> Receipt:
     receipt = operation.receipt
-    assert receipt is not None, "a settled operation has a result"
+    assert receipt is not None, "an operation with an outcome has a result"
     return receipt

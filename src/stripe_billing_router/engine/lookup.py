@@ -108,7 +108,7 @@ class OutcomeLookup:
         except StripeUnavailableError as away:
             return self._still_unknown(operation, away.problem)
         if outcome is None and not execution_over:
-            return self._still_unknown(operation, "nothing is found of it yet")
+            return self._still_unknown(operation, "nothing of it is found at Stripe yet")
         if outcome is None:
             return self._outcomes.failed(operation, refusals.lost(operation))
         if outcome.state is State.FAILED:

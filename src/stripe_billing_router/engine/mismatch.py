@@ -124,13 +124,13 @@ class MismatchHandler:
             known = {target for _, target in reversible(stored.steps, stored.operation_id)}
         settled = stored.state not in (State.PENDING, State.UNKNOWN)
         if late is None or late in known or not settled:
-            log.warning("operation %s was taken up elsewhere", operation.operation_id)
+            log.warning("operation %s was continued by another process", operation.operation_id)
             return
         self._alert(
             "late_effect",
             "critical",
-            f"operation {operation.operation_id} was settled as {stored.state} by another process, "
-            f"and {late} came of it after that; look at both at Stripe",
+            f"Operation {operation.operation_id} was recorded as {stored.state} by another "
+            f"process, and {late} was created after that. Check both at Stripe.",
             {
                 "bot_id": operation.bot_id,
                 "operation_id": operation.operation_id,
@@ -150,8 +150,8 @@ class MismatchHandler:
         self._alert(
             "records_lost",
             "critical",
-            f"the outcome of operation {operation.operation_id} could be written neither to the "
-            "database nor to the files beside it; it is in the log",
+            f"The outcome of operation {operation.operation_id} could be written neither to the "
+            "database nor to the spool. It is in the log.",
             {"bot_id": operation.bot_id, "operation_id": operation.operation_id},
         )
 
@@ -163,7 +163,7 @@ class MismatchHandler:
             return self._records.save(operation, rows=(row,))
         except Exception:
             log.critical(
-                "a discrepancy of %s is not recorded", operation.operation_id, exc_info=True
+                "the mismatch of %s is not recorded", operation.operation_id, exc_info=True
             )
             return None
 
@@ -186,7 +186,7 @@ class MismatchHandler:
         self._alert(
             "critical_discrepancy",
             "critical",
-            f"{operation.bot_id}: {what}; the bot is frozen",
+            f"{operation.bot_id}: {what}. The bot is frozen.",
             {
                 "bot_id": operation.bot_id,
                 "operation_id": operation.operation_id,
@@ -206,8 +206,8 @@ class MismatchHandler:
             self._alert(
                 "rollback_incomplete",
                 "critical",
-                f"the rollback of operation {operation.operation_id} is not complete; look at its "
-                "objects at Stripe and keep the bot frozen until it is",
+                f"The rollback of operation {operation.operation_id} is not complete. Check its "
+                "objects at Stripe, and keep the bot frozen until it is.",
                 {"bot_id": operation.bot_id, "operation_id": operation.operation_id},
             )
         return report

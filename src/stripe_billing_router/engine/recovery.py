@@ -140,7 +140,7 @@ class Recovery:
         self._alert(
             "operation_undecided",
             "error",
-            f"operation {operation.operation_id} of {operation.bot_id} cannot be settled: "
-            f"{operation.error_message}. Look for it at Stripe by its metadata",
+            f"The outcome of operation {operation.operation_id} of {operation.bot_id} cannot be "
+            f"found: {operation.error_message}. Look for it at Stripe by its metadata.",
             {"bot_id": operation.bot_id, "operation_id": operation.operation_id},
         )

@@ -40,7 +40,7 @@ class Sender:
         sends = 0
         while True:
             if is_write and is_too_late(operation, record, self._runtime.now_ms()):
-                return record, Failure(FailureKind.OTHER, "this process was held up for too long")
+                return record, Failure(FailureKind.OTHER, "this process was suspended for too long")
             sends += 1
             try:
                 return record, gateway.send(call, idempotency_key=key)

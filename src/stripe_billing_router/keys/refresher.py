@@ -1,4 +1,4 @@
-"""Who reads the keys, and when: one thread at a time, and one that does so without being asked."""
+"""The thread that reads the keys again in time, one in each process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class Refreshable(Protocol):
-    """What is kept good."""
+    """What is kept current."""
 
     def refresh(self) -> None:
         """Read the keys again."""
@@ -39,7 +39,7 @@ class Refresher:
         renew_after_fork(self)
 
     def after_fork(self) -> None:
-        """Begin anew: the thread is the parent's."""
+        """Begin again: the thread is the parent's."""
         self._lock = threading.Lock()
         self._pid, self._thread = 0, None
 
@@ -74,7 +74,7 @@ class Refresher:
 
 
 def _keep(keyring: weakref.ref[Refreshable], stopping: threading.Event) -> None:
-    """Refresh until told to stop, or until nobody uses the ring any more."""
+    """Refresh until stopped, or until the ring is no longer used."""
     while (ring := keyring()) is not None:
         wait_s = ring.refresh_in_s()
         del ring

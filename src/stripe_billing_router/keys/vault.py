@@ -36,7 +36,7 @@ _READING_S: Final = 6.0
 # Beside every 5xx (503 is sealed): limited, and the two health codes of a standby.
 _AWAY: Final = frozenset({429, 472, 473})
 
-# Vault tells how long a token lasts in whole seconds, and never less than it does.
+# Vault gives how long a token lasts in whole seconds, rounded up.
 _ROUNDED_UP_S: Final = 1.0
 
 _DENIED: Final = frozenset({401, 403})
@@ -286,7 +286,7 @@ class _Conversation:
         """Return the login, renewed if it is half over and Vault lets it be."""
         if not (login.is_due and login.renewable):
             return login
-        # Past its last end Vault answers 500. Whether it is away shows when the secret is read.
+        # Past its last end Vault answers 500. The read of the secret shows if it is unavailable.
         with contextlib.suppress(VaultRefusedError, VaultUnreachableError):
             longer = _login(self._ask("renewing the token", self._client.auth.token.renew_self))
             if longer is not None and longer.ends_s > login.ends_s + _ROUNDED_UP_S:
@@ -322,7 +322,7 @@ class _Conversation:
         except (VaultUnreachableError, VaultRefusedError) as error:
             failure = error
         except requests.exceptions.SSLError as error:
-            # Perhaps an expired certificate, perhaps somebody in between: not to be passed over.
+            # Perhaps an expired certificate, perhaps an attacker in between: not to be passed over.
             failure = VaultRefusedError("its certificate is not trusted (VAULT_CACERT names a CA)")
             if is_cut_off(error):
                 failure = VaultUnreachableError(f"{what}: the connection failed")

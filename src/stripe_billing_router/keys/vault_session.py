@@ -45,7 +45,7 @@ def open_session(ca_file: Path | None) -> requests.Session:
 
 
 def is_cut_off(error: BaseException | None) -> bool:
-    """Say whether the other side just went away before TLS was agreed on.
+    """Say whether the other side closed the connection before TLS was agreed on.
 
     So does a balancer that has no Vault to hand the connection on to.
     """

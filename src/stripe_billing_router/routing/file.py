@@ -27,7 +27,7 @@ LIMITS_FILE: Final = Path("config/spend_limits.yaml")
 
 # libyaml's parser is about thirty times as fast; some platforms' wheels of PyYAML come without it.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-# How YAML 1.1 tells text from numbers, booleans, nulls and dates, by the first character.
+# How YAML 1.1 distinguishes text from numbers, booleans, nulls and dates, by the first character.
 _NOT_TEXT: Final[dict[str, list[tuple[str, Any]]]] = yaml.SafeLoader.yaml_implicit_resolvers
 
 _LEVELS: Final = ("domain", "region", "business category", "bot")

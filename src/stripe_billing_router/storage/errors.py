@@ -27,7 +27,7 @@ class DuplicateIntentError(StorageError):
     """An unfinished operation of this bot buys the same thing; `existing` is that operation."""
 
     def __init__(self, existing: Operation) -> None:
-        super().__init__(f"{existing.operation_id} is unsettled and buys the same")
+        super().__init__(f"{existing.operation_id} is unfinished and buys the same")
         self.existing = existing
 
 
