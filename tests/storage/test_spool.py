@@ -289,8 +289,14 @@ def test_a_drain_that_is_killed_between_two_commits_is_finished_by_the_next(
     count = BATCH_LINES // 2 + 10  # Of each there are two lines in the journal.
     records = opened()
     records.freezes()
-    spill(folder, count)
-    # The first commit ends the look at the schema, the second one brings the first lines back.
+    spool = Spool(folder)
+    with spool.locked():
+        for number in range(count):
+            new = operation(str(number))
+            spool.save(new)
+            done = replace(new, state=State.SUCCEEDED, version=1)
+            spool.save(done, rows=[row(f"pi_{number}")])
+    # The first commit ends the look at the schema, the second one is that of the first lines.
     drain_in_a_process_that_is_killed(url, folder, "commit", 3)
     engine = sa.create_engine(records._storage.database._url)
     with engine.connect() as connection:
