@@ -66,14 +66,8 @@ WORDS = {
 _OPTION = "an option's name"
 _CHECK = "a check's name"
 _PLAN = "a plan of Stripe's"
-_ROW = "tests/docs/test_fault_table.py finds the row by this name"
 # (file, phrase): why it stays.
 ALLOWED = {
-    ("docs/faults.md", "The database is away before the call"): _ROW,
-    ("docs/faults.md", "It is away, and the call has no key"): _ROW,
-    ("docs/faults.md", "It is away, and Stripe cannot be asked"): _ROW,
-    ("docs/faults.md", "It is away, and `database_away` is `refuse`"): _ROW,
-    ("docs/faults.md", "It goes away after the call"): _ROW,
     ("docs/glossary.md", "(A plan is Stripe's.)"): "says why it is called an instruction",
     ("docs/glossary.md", "**settle**"): "defines the word",
     ("docs/glossary.md", "Operations do not settle"): "defines the word",

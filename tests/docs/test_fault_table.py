@@ -135,7 +135,7 @@ def half_an_answer(platform: Platform) -> Any:
     return pay(platform.router)
 
 
-@row("An answer that is no JSON")
+@row("An answer that is not JSON")
 def an_answer_that_is_no_json(platform: Platform) -> Any:
     platform.sandbox.faults.not_json(**INTENTS, times=None)
     return pay(platform.router)
@@ -147,7 +147,7 @@ def the_card_is_declined(platform: Platform) -> Any:
     return pay(platform.router)
 
 
-@row("A charge by price stops half way")
+@row("A charge by price stops between two steps")
 def a_charge_by_price_stops_half_way(platform: Platform) -> Any:
     platform.sandbox.faults.lose_reply(method="POST", path="/v1/invoiceitems", times=None)
     return platform.router.charge(BOT, idempotency_key="order-1")
@@ -191,29 +191,29 @@ def another_amount(platform: Platform) -> Any:
 # --- the records ----------------------------------------------------------------------------------
 
 
-@row("The database is away before the call")
+@row("The database is unavailable before the call")
 def the_database_is_away(platform: Platform) -> Any:
     return pay(platform.another_router(ledger_url=AWAY))
 
 
-@row("It is away, and the call has no key")
+@row("It is unavailable, and the call has no key")
 def the_database_is_away_without_a_key(platform: Platform) -> Any:
     return platform.another_router(ledger_url=AWAY).charge(BOT, 10)
 
 
-@row("It is away, and Stripe cannot be asked")
+@row("It is unavailable, and Stripe cannot be asked")
 def both_are_away(platform: Platform) -> Any:
     path = "/v1/payment_intents*"
     platform.sandbox.faults.server_error(method="GET", path=path, times=None)
     return pay(platform.another_router(ledger_url=AWAY))
 
 
-@row("It is away, and database_away is refuse")
+@row("It is unavailable, and database_away is refuse")
 def it_is_refused(platform: Platform) -> Any:
     return pay(platform.another_router(ledger_url=AWAY, database_away="refuse"))
 
 
-@row("It goes away after the call")
+@row("It becomes unavailable after the call")
 def it_goes_away_after_the_call(platform: Platform) -> Any:
     folder, service = platform.folder / "finance_logs", platform.sandbox._service
     handle = service.handle
@@ -332,7 +332,7 @@ def test_a_fault_ends_as_its_row_says(platform: Platform, name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "The key comes again after days",
+        "The key is used again after days",
         "It comes after days and was unknown, and paid",
         "It comes after days and was unknown, and nothing was done",
     ],

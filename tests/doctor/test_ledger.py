@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from stripe_billing_router.core.operation import State
 from stripe_billing_router.doctor import Status
 from stripe_billing_router.doctor.mounts import network_file_system
+from stripe_billing_router.storage import status
 from support.records import freeze, operation, row
 from support.site import Site
 
@@ -122,7 +123,10 @@ def test_a_file_that_is_no_database_is_wrong(site: Site) -> None:
     assert "file is not a database" in found["database"].finding
 
 
-def test_a_ledger_that_somebody_keeps_locked_is_wrong(site: Site) -> None:
+def test_a_ledger_that_somebody_keeps_locked_is_wrong(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(status, "_WAIT_S", 0.2)
     fill(site)
     file = site.ledger_dir / "stripe_ledger.db"
     with closing(sqlite3.connect(file, isolation_level=None)) as other:

@@ -13,7 +13,7 @@ from stripe_billing_router.core.operation import Instruction, Operation, State, 
 from stripe_billing_router.domain.objects.tagged import tags_of
 from stripe_billing_router.domain.operations.table import OPERATIONS
 from stripe_billing_router.domain.steps import failed
-from stripe_billing_router.engine.run import NotSettledError, Run
+from stripe_billing_router.engine.run import Run, UndecidedError
 from stripe_billing_router.settings import Settings
 from support.operations import OPERATION
 from support.platform import PUBLIC_KEY, ROUTES, SECRET_KEY
@@ -149,7 +149,7 @@ def test_a_step_that_writes_is_in_the_journal_before_it_is_sent(
 def test_a_step_that_is_not_known_is_kept_as_it_is(parts: Parts, run_of: RunOf) -> None:
     lost = Failure(kind=DECLINED.kind.CONNECTION)
     run = run_of(Line(lost))
-    with pytest.raises(NotSettledError):
+    with pytest.raises(UndecidedError):
         parts.engine._driver.drive(run.flow, run, begun(parts, run))
     (step,) = run.operation.steps
     assert (step.unknown_sends, step.reply, step.failure) == (1, None, None)

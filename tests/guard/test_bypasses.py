@@ -84,10 +84,8 @@ def test_a_finding_says_where_it_is_and_what_to_do() -> None:
     text = 'import json\n\n\ndef pay():\n    return __import__("stripe")\n'
     (finding,) = scan_data(text.encode(), Path("bot.py"), "bots/bot.py").findings
     assert (finding.path, finding.line, finding.column) == ("bots/bot.py", 5, 12)
-    assert finding.text == (
-        "loads the Stripe SDK by __import__. "
-        "Call stripe_billing_router (charge, refund, …) instead."
-    )
+    for part in ("__import__", "stripe_billing_router"):
+        assert part in finding.text
 
 
 def test_a_finding_names_the_function_as_far_as_it_is_known() -> None:

@@ -114,7 +114,7 @@ def test_what_is_written_meanwhile_comes_back_once(
     assert not records.degraded
     assert not records.is_spooled(during.operation_id)
     assert events.kinds == ["database_away", "spill_returned", "database_back"]
-    assert not records.drain()
+    assert not records.replay()
 
 
 def test_an_operation_goes_on_across_the_return(records: Records, outage: Outages) -> None:
@@ -197,7 +197,7 @@ def test_reading_says_that_the_database_is_away(records: Records, outage: Outage
     outage.begin()
     records.log(row(None))
     reads: list[Callable[[], object]] = [
-        records.operations, records.freezes, records.drain, lambda: [*records.ledger()],
+        records.operations, records.freezes, records.replay, lambda: [*records.ledger()],
     ]  # fmt: skip
     for read in reads:
         with pytest.raises(LedgerUnavailableError):
@@ -257,7 +257,7 @@ def test_each_outage_is_said_once(records: Records, outage: Outages, events: Eve
         records.log(row(None))
         records.log(row(None))
         outage.end()
-        records.drain()
+        records.replay()
     assert events.kinds == 2 * ["database_away", "spill_returned", "database_back"]
     assert not any("tests@" in event[2] for event in events.seen)
 

@@ -24,7 +24,7 @@ from support.ready_ledger import put_empty_ledger
 
 # What may happen at a moment. `late`: the process dies, and its request arrives at Stripe later.
 What = Literal["dies_before", "dies_after", "dies_late", "waits_before", "waits_after"]
-_MORTAL = ("begin", "save", "log", "freeze", "drain", "find", "operations")
+_MORTAL = ("begin", "save", "log", "freeze", "replay", "find", "operations")
 
 
 class DeadProcess(BaseException):

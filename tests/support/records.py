@@ -129,7 +129,7 @@ def log_each(url: str, folder: str, object_ids: list[str]) -> None:
     records.close()
 
 
-def drain_and_be_killed(url: str, folder: str, audit_event: str, countdown: int) -> None:
+def replay_and_be_killed(url: str, folder: str, audit_event: str, countdown: int) -> None:
     """Bring the spill back and die by SIGKILL at the `countdown`-th such event of the runtime.
 
     The event "commit" is the database's, just before it commits.
@@ -147,4 +147,4 @@ def drain_and_be_killed(url: str, folder: str, audit_event: str, countdown: int)
     if audit_event == "commit":
         event.listen(records._storage.database._engine, "commit", lambda _: watch("commit", None))
     sys.addaudithook(watch)
-    records.drain()
+    records.replay()

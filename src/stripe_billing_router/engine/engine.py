@@ -41,12 +41,12 @@ from .lease import Leases
 from .lookup import OutcomeLookup
 from .mismatch import MismatchHandler
 from .outcomes_writer import OutcomeWriter
-from .run import NotSettledError, Run, SendingIsNoUseError
+from .run import Run, SendingIsNoUseError, UndecidedError
 
 log = logging.getLogger(__name__)
 
 # Raised when the state is already written, or when another process must write it.
-_NOT_SETTLED_HERE = (
+_NOT_WRITTEN_HERE = (
     AccountMismatchError,
     LedgerUnavailableError,
     OperationInProgressError,
@@ -107,17 +107,17 @@ class Engine:
     def _carry_out(self, run: Run, first: StripeCall) -> Receipt:
         try:
             outcome = self._driver.drive(run.flow, run, first)
-        except (UncleanError, NotSettledError) as unsettled:
+        except (UncleanError, UndecidedError) as unsettled:
             problem = unsettled.failure
         except SendingIsNoUseError as stored:
             over = stored.execution_over
-            return _read_receipt(self._lookup.settle(run.operation, execution_over=over))
+            return _read_receipt(self._lookup.conclude(run.operation, execution_over=over))
         except CallFailedError as definite:
             error = error_of(run.operation, definite.failure, WriteEffect.NONE)
             raise self._outcomes.fail(run.operation, error) from None
         except KeyAccountMismatchError as wrong_key:
             raise self._outcomes.fail(run.operation, wrong_key) from None
-        except _NOT_SETTLED_HERE:
+        except _NOT_WRITTEN_HERE:
             raise
         except BillingError as refused:
             raise self._outcomes.fail(run.operation, refused) from None
@@ -127,7 +127,7 @@ class Engine:
             problem = Failure(FailureKind.OTHER, f"internal fault {type(fault).__name__}")
             run.operation = self._outcomes.caught_up(run.operation) or run.operation
         else:
-            return self._outcomes.settle(run.operation, outcome)
+            return self._outcomes.finish(run.operation, outcome)
         run.forget_removal()
         raise self._outcomes.unknown(run.operation, problem)
 
@@ -166,7 +166,7 @@ class Engine:
         if existing.state is State.FAILED:
             return self._next_attempt(existing, wanted)
         if not may_send_again(existing, self._runtime.now_ms()):
-            settled = self.settle_by_reading(existing)
+            settled = self.conclude_by_reading(existing)
             if settled.state is State.FAILED:
                 return self._next_attempt(settled, wanted)
             return _read_receipt(settled)
@@ -178,7 +178,7 @@ class Engine:
         self._take(run)
         return self._carry_out_guarded(run, next(run.flow))
 
-    def settle_by_reading(self, operation: Operation) -> Operation:
+    def conclude_by_reading(self, operation: Operation) -> Operation:
         """Finish an operation by its objects at Stripe, without resending any of its steps.
 
         Raises `OperationInProgressError` when another process takes it at the same time.
@@ -186,7 +186,7 @@ class Engine:
         over = is_absence_proven(operation, self._runtime.now_ms())
         run = self._run(operation)
         self._take(run, check_freeze=False)
-        return self._lookup.settle(run.operation, execution_over=over)
+        return self._lookup.conclude(run.operation, execution_over=over)
 
     def _next_attempt(self, existing: Operation, wanted: Operation) -> Receipt:
         # If Stripe keeps no answer, the step keys stay: a host unseen from here may have used them.

@@ -91,7 +91,7 @@ class OutcomeLookup:
             return self._outcomes.failed(current, refusals.ended(operation, reply.body))
         return self._outcomes.accept(operation, outcome)
 
-    def settle(self, operation: Operation, *, execution_over: bool) -> Operation:
+    def conclude(self, operation: Operation, *, execution_over: bool) -> Operation:
         """Finish an operation whose lease this process holds; return its new state.
 
         `execution_over` says that no request of it can still be in flight: only then is finding

@@ -40,7 +40,7 @@ class OutcomeWriter:
         # Unknown, and not stored: the journal has them as in progress, but they are not.
         self.lost: set[str] = set()
 
-    def settle(self, operation: Operation, outcome: Outcome) -> Receipt:
+    def finish(self, operation: Operation, outcome: Outcome) -> Receipt:
         """Commit what Stripe accepted; return its receipt, or raise if it had no effect."""
         if outcome.state is State.FAILED:
             raise self.fail(operation, refusals.ended(operation, outcome.reply.body))

@@ -80,7 +80,7 @@ class Recovery:
 
     def recover(self, progress: Progress | None = None) -> RecoveryReport:
         """Recover everything that is unfinished; `progress` is called before each operation."""
-        drained = self._records.drain()
+        drained = self._records.replay()
         waiting = self._records.operations(state=_UNFINISHED, oldest_first=True, limit=None)
         free = [operation for operation in waiting if not self._is_held(operation)]
         done: list[Recovered] = []
@@ -100,7 +100,7 @@ class Recovery:
         detail = ""
         try:
             with within(self._give_up_after_s):
-                self._settle(operation)
+                self._conclude(operation)
         except BillingError as problem:
             # Its outcome, or the reason why it has none yet; the state says what moved.
             detail = problem.message
@@ -113,18 +113,18 @@ class Recovery:
             operation.operation_id, operation.bot_id, operation.state, after.state, detail
         )
 
-    def _settle(self, operation: Operation) -> None:
+    def _conclude(self, operation: Operation) -> None:
         if operation.state is State.OPEN:
             self._lookup.refresh(operation)
         elif operation.state is State.ROLLING_BACK:
             self._mismatches.resume(operation, self._verified_gateway(operation.account))
         elif not may_resume(operation, self._runtime.now_ms(), self._resume_within_ms):
-            self._engine.settle_by_reading(operation)
+            self._engine.conclude_by_reading(operation)
         else:
             try:
                 self._engine.resume(operation)
             except BotFrozenError:
-                self._engine.settle_by_reading(operation)
+                self._engine.conclude_by_reading(operation)
 
     def _age_ms(self, operation: Operation) -> int:
         return self._runtime.now_ms() - operation.created_ms

@@ -23,7 +23,7 @@ from .lease import Leases
 from .mismatch import MismatchHandler
 
 
-class NotSettledError(Exception):
+class UndecidedError(Exception):
     """The outcome of a step is unknown; so is that of its operation."""
 
     def __init__(self, failure: Failure) -> None:
@@ -100,7 +100,7 @@ class Run:
                 self.operation = replace(self.operation, steps=())  # nothing of it was sent
                 raise
             problem = Failure(FailureKind.OTHER, refused.problem)
-        raise NotSettledError(problem)
+        raise UndecidedError(problem)
 
     def replied(self, call: StripeCall, record: StepRecord, reply: Reply, gateway: Gateway) -> None:
         """Note an answer; raise if it is not the master account's."""
@@ -115,7 +115,7 @@ class Run:
         if not decides(failure, record, created=created):
             if writes(call.method) and (failure.replayed or failure.should_retry is False):
                 raise SendingIsNoUseError(failure)
-            raise NotSettledError(failure)
+            raise UndecidedError(failure)
         self._note(failed(record, failure))
         self._position += 1
         return CallFailedError(failure)

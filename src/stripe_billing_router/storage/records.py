@@ -162,14 +162,14 @@ class Records:
             for freeze in freezes:
                 self._freezes.add(connection, freeze)
 
-        def spill() -> None:
+        def to_spool() -> None:
             if check_freeze:
                 self._watch.expect_not_known_frozen(operation.bot_id)
             self._storage.spool.save(wanted, expected=operation.version, rows=rows, freezes=freezes)
 
         if freezes:
             self._watch.hold(freezes)
-        self._storage.write(work, spill, operation=wanted, rows=rows)
+        self._storage.write(work, to_spool, operation=wanted, rows=rows)
         if freezes:
             self._watch.recorded(freezes)
         return wanted
@@ -311,13 +311,13 @@ class Records:
 
     # --- the spool --------------------------------------------------------------------------------
 
-    def drain(self) -> ReplayReport:
+    def replay(self) -> ReplayReport:
         """Replay the spool into the database.
 
         Raises:
             LedgerUnavailableError: the database is unavailable, or the spool cannot be read.
         """
-        return self._storage.drain()
+        return self._storage.replay()
 
     def close(self) -> None:
         """Close the database's connections; the next use opens new ones."""

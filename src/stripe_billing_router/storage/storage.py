@@ -76,12 +76,12 @@ class Storage:
     def write(
         self,
         work: Work[T],
-        spill: Callable[[], None],
+        to_spool: Callable[[], None],
         *,
         operation: Operation | None = None,
         rows: Sequence[LedgerRow] = (),
     ) -> T | None:
-        """Run `work` on the database or, if that is impossible, `spill` with the spool locked.
+        """Run `work` on the database or, if that is impossible, `to_spool` with the spool locked.
 
         Raises:
             RecordsLostError: neither was possible.
@@ -95,7 +95,7 @@ class Storage:
             self._alert("record_refused", "critical", reason, {})
         try:
             with self.spool.locked():
-                spill()
+                to_spool()
         except OSError as error:
             raise RecordsLostError(f"{reason}; {error}", operation, rows) from None
         return None
@@ -113,7 +113,7 @@ class Storage:
         except OSError as error:
             raise unavailable(f"{reason}; {error}" if reason else str(error)) from None
 
-    def drain(self) -> ReplayReport:
+    def replay(self) -> ReplayReport:
         """Replay the spool into the database.
 
         Raises:

@@ -26,12 +26,12 @@ from stripe_billing_router.storage.spool import Spool
 from support.processes import forking, pool_at_once
 from support.records import (
     Events,
-    drain_and_be_killed,
     freeze,
     log_each,
     now_ms,
     open_records,
     operation,
+    replay_and_be_killed,
     row,
 )
 
@@ -187,13 +187,13 @@ def test_torn_and_foreign_lines_are_kept_aside_and_reported(
         with (folder / f"{name}.jsonl").open("ab") as file:
             file.write(text)
     records = opened()
-    report = records.drain()
+    report = records.replay()
     assert (report.operations, report.rows, report.quarantine) == (2, 2, 2)
     check_whole(records, 2)
     aside = (folder / "set_aside.jsonl").read_bytes()
     assert aside == b'{"v": 1, "operation"\n{"id": "x"}\n'
     assert ("spill_set_aside", "critical") in [event[:2] for event in events.seen]
-    assert not records.drain()
+    assert not records.replay()
 
 
 def test_what_the_database_refuses_is_kept_aside_and_the_rest_comes_back(
@@ -203,7 +203,7 @@ def test_what_the_database_refuses_is_kept_aside_and_the_rest_comes_back(
     with (folder / "stripe_ledger.jsonl").open("a") as file:
         file.write(to_json({**codec.row_values(row("pi_bad")), "error": 7}) + "\n")
     records = opened()
-    assert records.drain().quarantine == 1
+    assert records.replay().quarantine == 1
     check_whole(records, 3)
     assert b"pi_bad" in (folder / "set_aside.jsonl").read_bytes()
 
@@ -289,8 +289,14 @@ def test_a_drain_that_is_killed_between_two_commits_is_finished_by_the_next(
     count = BATCH_LINES // 2 + 10  # Of each there are two lines in the journal.
     records = opened()
     records.freezes()
-    spill(folder, count)
-    # The first commit ends the look at the schema, the second one brings the first lines back.
+    spool = Spool(folder)
+    with spool.locked():
+        for number in range(count):
+            new = operation(str(number))
+            spool.save(new)
+            done = replace(new, state=State.SUCCEEDED, version=1)
+            spool.save(done, rows=[row(f"pi_{number}")])
+    # The first commit ends the look at the schema, the second one is that of the first lines.
     drain_in_a_process_that_is_killed(url, folder, "commit", 3)
     engine = sa.create_engine(records._storage.database._url)
     with engine.connect() as connection:
@@ -304,7 +310,7 @@ def drain_in_a_process_that_is_killed(
     url: str, folder: Path, audit_event: str, countdown: int
 ) -> None:
     arguments = (url, str(folder), audit_event, countdown)
-    child = forking().Process(target=drain_and_be_killed, args=arguments)
+    child = forking().Process(target=replay_and_be_killed, args=arguments)
     child.start()
     child.join()
     assert child.exitcode == -signal.SIGKILL
@@ -314,10 +320,10 @@ def test_importing_the_same_files_twice_changes_nothing(opened: Any, folder: Pat
     spill(folder, 3)
     saved = {path.name: path.read_bytes() for path in folder.glob("*.jsonl")}
     records = opened()
-    assert records.drain()
+    assert records.replay()
     for name, content in saved.items():
         (folder / name).write_bytes(content)
-    assert not records.drain()
+    assert not records.replay()
     check_whole(records, 3)
 
 
@@ -386,7 +392,7 @@ def test_an_effect_that_the_database_took_for_a_failure_is_told(
     spool = Spool(folder)
     with spool.locked():
         spool.save(spilled)
-    assert records.drain().conflicts == [stored.operation_id]
+    assert records.replay().conflicts == [stored.operation_id]
     assert ("journal_conflict", "critical") in [event[:2] for event in events.seen]
 
 
