@@ -219,7 +219,7 @@ def test_names_that_are_no_text_are_no_trouble(guard: Run) -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_an_empty_folder_is_said_to_be_empty(guard: Run) -> None:
-    assert "Nothing was looked at" in guard(".", status=0).stderr
+    assert "Nothing was checked" in guard(".", status=0).stderr
 
 
 @pytest.mark.usefixtures("folder")

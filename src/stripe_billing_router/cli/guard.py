@@ -135,4 +135,4 @@ def _summarise(report: Report) -> None:
     found = plural(len(report.findings), "finding") if report.findings else "Nothing found"
     say(f"{found} in {plural(report.files, 'file')}{details}.", stderr=True)
     if not report.files:
-        say("Nothing was looked at: git ignores all that is there, or it is empty.", stderr=True)
+        say("Nothing was checked: git ignores everything there, or it is empty.", stderr=True)

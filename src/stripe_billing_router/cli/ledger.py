@@ -78,7 +78,7 @@ def ledger(
     apostrophe in front; `jsonl` changes nothing.
     """
     if errors and money:
-        raise typer.BadParameter("--errors and --money exclude each other: errors are no money")
+        raise typer.BadParameter("--errors and --money exclude each other: errors are not money")
     if sums and output is not Format.TABLE:
         raise typer.BadParameter(f"--sums go with --format table, not {output.value}")
     wanted: dict[str, Any] = {

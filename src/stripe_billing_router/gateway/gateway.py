@@ -219,7 +219,7 @@ def _refusal(call: StripeCall, method: Method | None, idempotency_key: str | Non
         return f"{call.method} {'needs' if takes_target else 'takes no'} id."
     if call.target in {".", ".."}:
         # It would count as a step in the path.
-        return f"{call.method}: {call.target!r} is no id."
+        return f"{call.method}: {call.target!r} is not an id."
     reserved = RESERVED_PARAMS.intersection(call.params)
     if reserved:
         return f"{call.method}: {', '.join(sorted(reserved))} cannot be a parameter."
@@ -269,4 +269,4 @@ def _wrong(body: Any, method: Method, target: str | None) -> str:
 
 
 def _no_such_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no JSON")
+    raise ValueError(f"{text} is not JSON")

@@ -45,13 +45,15 @@ def read_baseline(file: Path) -> Baseline:
     try:
         content = json.loads(file.read_bytes())
         if content["version"] != _VERSION:
-            raise BaselineError(f"{file} is a baseline of another version; write it anew.")
+            raise BaselineError(
+                f"{file} is a baseline of another version. Write it again with --write-baseline."
+            )
         return Counter({_read_entry(entry): int(entry["count"]) for entry in content["findings"]})
     except OSError as error:
         raise BaselineError(f"{file} cannot be read: {error.strerror}.") from None
     except (ValueError, KeyError, TypeError):
         raise BaselineError(
-            f"{file} is no baseline; write it anew with --write-baseline."
+            f"{file} is not a baseline. Write it again with --write-baseline."
         ) from None
 
 
@@ -88,7 +90,7 @@ def write_baseline(file: Path, findings: Iterable[Finding]) -> int:
 def without_known(
     findings: Iterable[Finding], baseline: Baseline, *, looked_at: Callable[[str], bool], name: str
 ) -> list[Finding]:
-    """Return what is not in the baseline, and a finding for each entry that is found no more.
+    """Return what is not in the baseline, and a finding for each entry that is no longer found.
 
     `looked_at` says of a path whether its entry would have been found.
     """
@@ -103,7 +105,7 @@ def without_known(
     for (rule, path, known), count in sorted(left.items()):
         if count > 0 and looked_at(path):
             message = (
-                f"{rule} in {path} is found no more ({count} of {baseline[rule, path, known]})"
+                f"{rule} in {path} is no longer found ({count} of {baseline[rule, path, known]})"
             )
             new.append(Finding(name, 1, 1, "stale-baseline", message, subject(known)))
     return new

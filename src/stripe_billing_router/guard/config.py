@@ -69,14 +69,14 @@ def _read(file: Path) -> tuple[Allow, ...]:
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}.") from None
     except ValueError:  # Not quoted: a key may stand in it.
-        raise ConfigError(f"{file} is no TOML in UTF-8.") from None
+        raise ConfigError(f"{file} is not TOML in UTF-8.") from None
     section = content.get("tool", {}).get("billing-guard", {})
     where = f"[tool.billing-guard] in {file}"
     if not isinstance(section, dict) or section.keys() - {"allow"}:
         raise ConfigError(f"{where} may have `allow` only.")
     allows = section.get("allow", [])
     if not isinstance(allows, list):
-        raise ConfigError(f"`allow` of {where} is no list of tables.")
+        raise ConfigError(f"`allow` of {where} is not a list of tables.")
     return tuple(_allow(entry, where) for entry in allows)
 
 
@@ -91,7 +91,7 @@ def _allow(entry: Any, where: str) -> Allow:
     unknown = [rule for rule in rules if rule not in RULES.keys() - ABOUT_MARKS]
     if unknown:
         known = ", ".join(sorted(RULES.keys() - ABOUT_MARKS))
-        raise ConfigError(f"{where} allows {unknown[0]!r}, which is no rule. Rules: {known}.")
+        raise ConfigError(f"{where} allows {unknown[0]!r}, which is not a rule. Rules: {known}.")
     return Allow(path, frozenset(rules), _pattern(path))
 
 

@@ -43,7 +43,7 @@ RULES: Final[dict[str, Rule]] = {
     ),
     "unused-allow": Rule("an allow that allows nothing", "Remove it"),
     "stale-baseline": Rule(
-        "an entry of the baseline that is found no more", "Write the baseline anew"
+        "an entry of the baseline that is no longer found", "Write the baseline again"
     ),
 }
 # They are about the guard's own marks: no mark may silence them.

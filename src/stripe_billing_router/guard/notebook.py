@@ -50,14 +50,14 @@ def scan_notebook(text: str, path: str, *, known_keys: Iterable[bytes] = ()) -> 
     `known_keys` were found in its text already.
 
     Raises:
-        NotebookError: it is no notebook.
+        NotebookError: it is not a notebook.
     """
     try:
         content = json.loads(text)
         cells = list(_cells(content, text))
         language = _language(content)
     except (ValueError, LookupError, RecursionError, TypeError, AttributeError):
-        raise NotebookError("it is no notebook") from None
+        raise NotebookError("it is not a notebook") from None
     if language not in {"python", "ipython", ""}:
         return []
     return [finding for cell in cells for finding in _scan_cell(cell, path, known_keys)]

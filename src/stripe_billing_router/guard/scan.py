@@ -87,7 +87,7 @@ def _by_kind(
         try:
             yield from scan_notebook(data.decode("utf-8-sig"), path, known_keys=keys)
         except (NotebookError, UnicodeDecodeError):
-            yield Finding(path, 1, 1, "unparsable", "it is no notebook in UTF-8", subject(""))
+            yield Finding(path, 1, 1, "unparsable", "it is not a notebook in UTF-8", subject(""))
     elif kind is Kind.SHELL or (kind is Kind.COMMANDS and not is_binary and _has_stripe(data)):
         is_script = kind is Kind.SHELL
         for found in find_commands(data.decode("utf-8", "replace"), is_script=is_script):
