@@ -107,8 +107,10 @@ class Engine:
     def _carry_out(self, run: Run, first: StripeCall) -> Receipt:
         try:
             outcome = self._driver.drive(run.flow, run, first)
-        except (UncleanError, UndecidedError) as unsettled:
-            problem = unsettled.failure
+        except UncleanError as unclean:
+            problem = unclean.failure
+        except UndecidedError as undecided:
+            raise self._outcomes.unknown(run.operation, undecided.failure) from None
         except SendingIsNoUseError as stored:
             over = stored.execution_over
             return _read_receipt(self._lookup.conclude(run.operation, execution_over=over))
