@@ -24,9 +24,10 @@ PYTHON = $(shell for name in python3 python3.13 python3.12 python3.11 python3.14
 	if $$name -c '$(USABLE)' >/dev/null 2>&1; then command -v $$name; break; fi; done)
 endif
 
-# Arguments for pytest: make test ARGS="tests/test_money.py -x". Two processes, unless said else.
+# Arguments for pytest: make test ARGS="tests/test_money.py -x". Three processes, unless said
+# otherwise: one more than a small machine has cores, since tests also wait.
 ARGS ?=
-WORKERS ?= 2
+WORKERS ?= 3
 
 .PHONY: help
 help:  ## list the targets

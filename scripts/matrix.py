@@ -2,9 +2,11 @@
 
 Run it by `make matrix`. Each cell is a virtual environment below .cache/matrix, kept for the next
 time, with the locked test dependencies and this package. The newest stripe is the locked one; the
-oldest, requirements/stripe-oldest.txt, is tried on the oldest Python. With `--others` first, the
-cell that `make test` has run already (this Python, the newest stripe) is left out. Further
-arguments go to pytest.
+oldest, requirements/stripe-oldest.txt, is tried on the oldest Python.
+
+With `--others`, the cell that `make test` has run already (this Python, the newest stripe) is left
+out. With `--what-differs`, each cell runs only what may end differently there, see `_selection`.
+Further arguments go to pytest.
 """
 
 import hashlib
@@ -22,7 +24,21 @@ OLDEST_PYTHON = (3, 11)
 NAMES = [f"python3.{minor}" for minor in range(11, 16)]
 LOCK = ROOT / "requirements" / "test.txt"
 OLDEST_STRIPE_LOCK = ROOT / "requirements" / "stripe-oldest.txt"
-WORKERS = "2"
+WORKERS = "3"
+# They look at the files of the repository, or at what the tests are made of: on every Python alike.
+SAME_EVERYWHERE = (
+    "tests/guard/test_page.py", "tests/public/test_docstrings.py", "tests/secrets/test_planted.py",
+    "tests/test_compose.py", "tests/test_stripe_mock.py", "tests/test_tidy.py",
+    "tests/test_vault_build.py", "tests/test_words.py",
+)  # fmt: skip
+# They go through Stripe's SDK, or look at what it writes, holds and loads. Everything else decides
+# on plain data, or stores and shows it, and meets the same whatever the SDK is.
+THROUGH_STRIPE = (
+    "tests/attack", "tests/chaos", "tests/contract", "tests/docs/test_fault_table.py",
+    "tests/doctor", "tests/engine", "tests/gateway", "tests/public", "tests/router",
+    "tests/secrets", "tests/spec", "tests/stories", "tests/test_import.py", "tests/testing",
+    "tests/upgrade",
+)  # fmt: skip
 
 # Prints the version; fails where no virtual environment can be made.
 PROBE = "import sys, venv, ensurepip; print(*sys.version_info[:3], sys.implementation.name)"
@@ -108,6 +124,21 @@ def prepare(cell: Cell) -> Path:
     return python
 
 
+def _selection(cell: Cell) -> list[str]:
+    """Return the arguments for pytest that leave out what ends in a cell as in the one before.
+
+    Another Python runs the whole suite, without the tests of files and of the tests' own means, and
+    without those marked `slow`: bots that are killed by the dozen, the benchmark and a real Vault,
+    whose parts all have tests of their own. Another stripe runs of this what goes through the SDK.
+    """
+    gone = [path for path in (*SAME_EVERYWHERE, *THROUGH_STRIPE) if not (ROOT / path).exists()]
+    if gone:
+        sys.exit(f"scripts/matrix.py lists what is not there: {', '.join(gone)}")
+    left_out = [f"--ignore={path}" for path in SAME_EVERYWHERE]
+    paths = THROUGH_STRIPE if cell.oldest_stripe else ()
+    return ["-m", "not slow and not vault", *left_out, *paths]
+
+
 def run(cell: Cell, arguments: list[str]) -> Result:
     """Run the suite in one cell; its output passes through, so that progress can be seen."""
     started_at_s = time.monotonic()
@@ -135,14 +166,16 @@ def main(arguments: list[str]) -> int:
     """Run all cells and print a table; return 1 if one failed."""
     results = []
     intent = cells()
-    if arguments[:1] == ["--others"]:
-        arguments = arguments[1:]
+    flags = {"--others", "--what-differs"} & set(arguments)
+    arguments = [argument for argument in arguments if argument not in flags]
+    if "--others" in flags:
         own = f"{sys.version_info.major}.{sys.version_info.minor}"
         intent = [cell for cell in intent if cell.version != own or cell.oldest_stripe]
     for number, cell in enumerate(intent, start=1):
         title = f"Python {cell.version}, {cell.stripe} stripe"
         print(f"\n--- {number} of {len(intent)}: {title}", flush=True)
-        results.append(run(cell, arguments))
+        chosen = _selection(cell) if "--what-differs" in flags else []
+        results.append(run(cell, [*chosen, *arguments]))
     print(f"\n{'Python':8}{'stripe':10}{'':8}{'seconds':>8}  pytest says")
     for result in results:
         verdict = "ok" if result.passed else "FAILED"

@@ -4,13 +4,16 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stripe_billing_router import (
     AccountMismatchError,
+    BillingRouter,
     InputError,
     LedgerUnavailableError,
+    OutcomeUnknownError,
     RequestRejectedError,
     StripeCallError,
 )
@@ -21,6 +24,7 @@ from stripe_billing_router.core.holder import Holder
 from stripe_billing_router.core.operation import Instruction, Operation, State
 from stripe_billing_router.engine import customer_cache, processes
 from stripe_billing_router.engine.customer_cache import CustomerCache
+from stripe_billing_router.storage.records import Records
 from stripe_billing_router.testing import SandboxResponse, StripeSandbox
 from stripe_billing_router.testing.http_client import http_client_for
 from support.platform import BOT, Platform, platform_in
@@ -37,7 +41,7 @@ class Wire:
 
     def handle(self, method: str, *rest: object) -> SandboxResponse:
         answer = self.sandbox.handle(method, *rest)  # type: ignore[arg-type]
-        if method == "POST":
+        if method.upper() == "POST":
             self.then()
         return answer
 
@@ -76,6 +80,7 @@ def test_a_mismatch_that_can_be_written_nowhere_is_raised_and_alerted(tmp_path: 
         with pytest.raises(AccountMismatchError):
             other.charge(BOT, 10, idempotency_key="order-1")
         assert "critical_discrepancy" in alerts
+        assert files.is_file()
 
 
 def test_a_reversal_that_is_resumed_freezes_a_bot_that_is_not_frozen(platform: Platform) -> None:
@@ -148,6 +153,115 @@ def test_recovery_leaves_alone_what_another_process_has_saved(platform: Platform
     report = router.recover(meanwhile)
     assert seen == [(0, 1)]
     assert [one.after for one in report.unsettled] == [State.UNKNOWN]
+
+
+def left_unknown(platform: Platform) -> BillingRouter:
+    """Leave a charge unknown of which nothing arrived; return a router of two hours later."""
+    platform.sandbox.faults.server_error(method="POST", path="/v1/payment_intents", times=None)
+    with pytest.raises(StripeCallError):
+        platform.router.charge(BOT, 10, idempotency_key="order-1")
+    platform.sandbox.faults.clear()
+    return hours_later(platform, 2)
+
+
+def hours_later(platform: Platform, hours: int, **around: Any) -> BillingRouter:
+    platform.sandbox.advance(hours=hours)
+    now_ms = own_runtime().now_ms
+    later = replace(own_runtime(), now_ms=lambda: now_ms() + hours * 3_600_000)
+    return platform.another_router(surroundings=Surroundings(later, **around))
+
+
+def test_what_stripe_cannot_say_because_its_key_is_not_verified_stays_unknown(
+    platform: Platform,
+) -> None:
+    router = left_unknown(platform)
+    platform.sandbox.faults.server_error(method="GET", path="/v1/account", times=None)
+    (left,) = router.recover().operations
+    assert left.after is State.UNKNOWN
+
+
+def test_an_object_that_is_dead_at_stripe_fails_its_operation(platform: Platform) -> None:
+    platform.sandbox.add_payment_method("pm_slow", "processes", customer="cus_finance_default")
+    platform.sandbox.faults.server_error(
+        method="POST", path="/v1/refunds", times=None, executed=True
+    )
+    paid = platform.router.charge(BOT, 10, idempotency_key="order-1")
+    with pytest.raises(StripeCallError):
+        platform.router.refund(BOT, paid.id, idempotency_key="refund-1")
+    platform.sandbox.faults.clear()
+    (refund,) = platform.sandbox.objects("refund")
+    platform.sandbox.settle_refund(refund, "failed")
+    (done,) = hours_later(platform, 2).recover().operations
+    assert done.after is State.FAILED
+
+
+def test_of_two_recoveries_one_concludes_and_the_other_says_so(platform: Platform) -> None:
+    router = left_unknown(platform)
+
+    def meanwhile(_done: int, _of: int, operation: Operation) -> None:
+        stored = platform.router.records.find(operation.operation_id)
+        assert stored is not None
+        platform.router.records.save(replace(stored, state=State.FAILED))
+
+    (left,) = router.recover(meanwhile).operations
+    assert left.after is State.FAILED
+    assert left.detail
+
+
+def test_of_two_recoveries_that_cannot_decide_one_alerts(platform: Platform) -> None:
+    left_unknown(platform).close()
+    platform.sandbox.faults.server_error(method="GET", path="/v1/payment_intents*", times=None)
+
+    class Slower(Records):
+        """Finds that another recovery has just noted that it alerted."""
+
+        def save(self, operation: Operation, **options: Any) -> Operation:
+            if operation.error_code == "undecided":
+                super().save(operation, **options)
+            return super().save(operation, **options)
+
+    router = hours_later(platform, 2, open_records=Slower)
+    alerts: list[str] = []
+    router.register_alert_sink(lambda kind, *_: alerts.append(kind))
+    (left,) = router.recover().operations
+    assert left.after is State.UNKNOWN
+    assert "operation_undecided" not in alerts
+
+
+def test_a_reversal_that_another_process_goes_on_with_is_left_to_it(platform: Platform) -> None:
+    platform.sandbox.faults.foreign_account("acct_foreign1", where="header", method="POST")
+    platform.sandbox.faults.refund_status("pending")
+    with pytest.raises(AccountMismatchError):
+        platform.router.charge(BOT, 10, idempotency_key="order-1")
+
+    def meanwhile(_done: int, _of: int, operation: Operation) -> None:
+        stored = platform.router.records.find(operation.operation_id)
+        assert stored is not None
+        platform.router.records.save(stored)
+
+    (left,) = platform.another_router().recover(meanwhile).operations
+    assert left.after is State.ROLLING_BACK
+
+
+def test_a_process_that_was_suspended_for_too_long_sends_nothing(platform: Platform) -> None:
+    """Between recording a step and sending it the host slept for an hour."""
+    clock = [0]
+    now_ms = own_runtime().now_ms
+    runtime = replace(own_runtime(), now_ms=lambda: now_ms() + clock[0])
+
+    class Sleepy(Records):
+        def begin(self, operation: Operation, **options: Any) -> Operation | None:
+            existing = super().begin(operation, **options)
+            clock[0] = 3_600_000 * (operation.idempotency_key == "order-1")
+            return existing
+
+    around = Surroundings(runtime, open_records=Sleepy)
+    router = platform.another_router(surroundings=around)
+    router.charge(BOT, 10, idempotency_key="order-0")
+    platform.mark()
+    with pytest.raises(OutcomeUnknownError):
+        router.charge(BOT, 10, idempotency_key="order-1")
+    assert platform.paths == []
 
 
 class TestCustomerCache:

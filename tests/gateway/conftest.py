@@ -23,7 +23,7 @@ def gateway(server: LoopbackServer) -> Iterator[StripeGateway]:
         Secret(PLANTED_KEY),
         api_base=server.url,
         connect_timeout_s=2.0,
-        read_timeout_s=0.5,
+        read_timeout_s=1.0,
         call_timeout_s=2.0,
     )
     yield opened

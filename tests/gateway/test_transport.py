@@ -25,7 +25,7 @@ HEADERS = {"Authorization": f"Bearer {KEY}", "Idempotency-Key": "step-1"}
 
 @pytest.fixture
 def transport() -> Iterator[PooledTransport]:
-    made = PooledTransport(connect_timeout_s=0.5, read_timeout_s=0.3, call_timeout_s=1.0)
+    made = PooledTransport(connect_timeout_s=0.5, read_timeout_s=1.0, call_timeout_s=1.5)
     yield made
     made.close()
 

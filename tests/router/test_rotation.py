@@ -320,11 +320,11 @@ def test_charges_go_on_through_an_outage_with_one_alert(
 def test_keys_that_nobody_confirms_are_not_used_for_ever(
     tmp_path: Path, settings: dict[str, Any], stub: VaultStub
 ) -> None:
-    bounds = {"key_refresh_s": 0.1, "key_stale_after_s": 0.2}
+    bounds = {"key_refresh_s": 0.1, "key_stale_after_s": 0.6}
     with platform_in(tmp_path, **settings, **bounds) as platform:
         platform.router.charge(BOT, 10)
         stub.override["/v1/"] = error(503)
-        time.sleep(0.25)
+        time.sleep(0.65)
         with pytest.raises(MissingKeyError) as caught:
             platform.router.charge(BOT, 10)
         assert caught.value.retryable
@@ -337,12 +337,12 @@ def test_the_next_source_takes_over_from_keys_that_are_too_old(
     tmp_path: Path, settings: dict[str, Any], stub: VaultStub
 ) -> None:
     settings |= BESIDE
-    bounds = {"key_refresh_s": 0.1, "key_stale_after_s": 0.2}
+    bounds = {"key_refresh_s": 0.1, "key_stale_after_s": 0.6}
     with platform_in(tmp_path, **settings, **bounds) as platform:
         platform.router.charge(BOT, 10)
         stub.override["/v1/"] = error(503)
         platform.sandbox.revoke(FIRST)
-        time.sleep(0.25)
+        time.sleep(0.65)
         assert platform.router.charge(BOT, 10).paid
         assert "key_source_unreachable" in kinds(platform)
         stub.override.clear()

@@ -21,8 +21,6 @@ from support.planted import holds_secrets, masked
 from support.platform import BOT
 from support.vault import VaultStub
 
-pytestmark = pytest.mark.slow
-
 ROLE_ID = "role-of-nobody"
 
 
