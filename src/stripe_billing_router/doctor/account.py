@@ -25,7 +25,7 @@ _ANSWER_S: Final = 7.0
 
 
 def look_at_account(settings: Settings, source: str, keys: Checked) -> Generator[Check, None, bool]:
-    """Ask Stripe whose the key is that the router would use; return whether there was an answer."""
+    """Ask Stripe for the account of the key in use; return whether there was an answer."""
     if keys.secret is None:
         yield not_checked(_NAME, "there is no key to ask with")
         return True
@@ -60,7 +60,7 @@ def look_at_account(settings: Settings, source: str, keys: Checked) -> Generator
 
 
 def look_at_others(settings: Settings, used: Checked, lower: Sequence[Source]) -> Iterator[Check]:
-    """Ask whose the keys are that would be used if the sources before them were unavailable."""
+    """Ask for the account of the keys that would be used if the sources before were unavailable."""
     for source in lower:
         spare = source.checked
         if spare is None or spare.secret is None or spare.secret == used.secret:

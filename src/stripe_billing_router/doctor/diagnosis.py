@@ -1,4 +1,4 @@
-"""What a doctor says: checks, each with a finding and what to do about it. Plain data."""
+"""The doctor's report as plain data: checks, each with a finding and a remedy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of a diagnosis. Secrets are masked in it, whoever wrote it.
+    """One line of a diagnosis. Secrets in it are masked.
 
     `name` and `section` are stable names for programs; `remedy` is what to do, empty where nothing
     is to be done.

@@ -1,4 +1,4 @@
-"""Look at every part at once: none waits for another, and none for ever."""
+"""Check every part at once: no part waits for another, and each has a time limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the keys come from, which are used, and whose they are."""
+"""Where the keys come from, which are used, and which account they belong to."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Where the Stripe keys come from, and the proof whose they are."""
+"""Where the Stripe keys come from, and the check of which account they belong to."""

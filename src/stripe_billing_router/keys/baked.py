@@ -50,7 +50,7 @@ def read_baked_keys(path: Path) -> Mapping[str, Secret] | None:
             "Let the user that runs the bots read the file, or remove it.",
         ) from None
     try:
-        # Asked of the open file, so that it cannot be exchanged between the check and the reading.
+        # Checked on the open file, so that it cannot be replaced between the check and the read.
         _check_private(os.fstat(descriptor), path)
         # Parsed where it is read: this frame, which raises below, never holds the text.
         values = _parse(os.read(descriptor, _LARGEST + 1))
@@ -116,7 +116,7 @@ def write_baked_keys(
     path = path.absolute()
     _refuse_version_control(path)
     content = _content(secret_key, public_key, master_account_id)
-    # In the same folder, so that the renaming is one step, and under a name that git ignores
+    # In the same folder, so that the rename is atomic, and under a name that git ignores
     # wherever it ignores the real one, should the process be killed in between.
     temporary = path.with_name(f".{secrets.token_hex(8)}{path.name}")
     problem = ""

@@ -32,10 +32,10 @@ from .refresher import Refresher
 from .renewal import MOST_ROLLS, RenewingGateway
 from .sources import Keys, KeySources, SourceAwayError
 
-# How often it is asked while it cannot be reached or has no usable key.
+# How often the source is asked while it cannot be reached or has no usable key.
 _RETRY_S: Final = 15.0
 
-# However rarely they are to be read: no thread can wait for longer than some weeks.
+# An upper bound on the wait between reads: a thread cannot wait for longer than some weeks.
 _LONGEST_S: Final = 24 * 3600.0
 
 log = logging.getLogger(__name__)
@@ -154,7 +154,7 @@ class Keyring:
         return time.monotonic() - held.confirmed_s > self._stale_after_s
 
     def _read(self) -> None:
-        """Have usable keys, or raise why there are none."""
+        """Make sure that usable keys are held, or raise the reason why there are none."""
         held = self._held
         if held is None or self._is_stale(held):
             self._read_s = time.monotonic()
@@ -194,7 +194,7 @@ class Keyring:
         else:
             self._held = replace(held, verified_in=this_round)
             return
-        # It may have been rolled: worth one more reading.
+        # It may have been rolled, so the source is read once more.
         newer = self._read_again() if self._may_ask() else None
         if self._refusal is not None:
             raise copy.copy(self._refusal)
@@ -263,7 +263,7 @@ class Keyring:
         return isinstance(problem, InvalidKeyError | StripeUnavailableError)
 
     def _read_again(self) -> Keys | None:
-        """Return other keys than those held, if the source has others now."""
+        """Return the keys of the source if they differ from those held; None otherwise."""
         held, self._read_s = self._held, time.monotonic()
         try:
             keys = self._sources.read_again()
@@ -298,11 +298,11 @@ class Keyring:
         return None
 
     def _adopt(self, keys: Keys) -> None:
-        """Use other keys from now on, if they are verified; raise why not, otherwise."""
+        """Verify other keys and use them from now on, or raise why they cannot be verified."""
         self._refuse_another_account(keys)
         this_round, gateway = self._round, self._open_gateway(keys.secret)
         verify_key(gateway, keys)
-        # The connections of the one before end with the operations that still use them.
+        # The previous gateway closes with the operations that still use it.
         self._held = _Held(keys, gateway, time.monotonic(), this_round)
         self._alert.over("new_key_refused")
         log.info("the Stripe key from %s was replaced by a newer one", keys.source)

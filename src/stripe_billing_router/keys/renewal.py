@@ -10,7 +10,7 @@ from ..core.calls import CallFailedError, FailureKind, Reply, StripeCall
 from ..core.ports import Gateway
 from ..domain.resend import RESEND_AFTER_401_MS
 
-# How many newer keys one request tries, should they be rolled one right after the other.
+# How many newer keys one request tries, if they are rolled in quick succession.
 MOST_ROLLS: Final = 3
 
 

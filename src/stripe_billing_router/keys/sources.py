@@ -33,32 +33,32 @@ class Keys:
     public: Secret
     master_account_id: str
     source: str
-    # Why a source that comes before this one was not used, if it could not be reached.
+    # Why an earlier source was not used, if it could not be reached.
     passed_over: str = ""
 
 
 class SourceAwayError(Exception):
-    """The source that is set up first cannot be reached now."""
+    """The first source that is set up cannot be reached now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """The keys that a source holds, unchecked; what is None is not in it."""
 
-    source: str  # how messages call it
+    source: str  # its name in messages
     secret: Secret | None
     public: Secret | None
     master_account_id: Secret | None
-    # How the two keys are called there, for messages.
+    # The names of the two keys there, for messages.
     names: tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one source says when it is asked for the keys: keys (`found`), or the `reason` for none.
+    """The answer of one source: the keys that it holds (`found`), or the `reason` why not.
 
-    With `error` the search ends here, and with `is_away` an outage is why; with neither the source
-    is not set up. `name` is a stable name.
+    With `error` no further source is asked; with `is_away` it could not be reached; with neither
+    it is not set up. `name` is a stable name for programs.
     """
 
     name: str
@@ -83,7 +83,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What of a source's keys may be used as far as its form goes, and why the rest may not."""
+    """Those of a source's keys whose form is valid, and the error of each other one."""
 
     secret: Secret | None
     public: Secret | None
@@ -126,7 +126,7 @@ class KeySources:
         )
 
     def read_again(self) -> Keys:
-        """Return what the keys are now, where Vault is set up from nowhere but there.
+        """Return the current keys; where Vault is set up, from Vault only.
 
         Raises `SourceAwayError` while it cannot be reached.
         """
@@ -137,11 +137,11 @@ class KeySources:
 
     @property
     def can_change(self) -> bool:
-        """Whether the keys may become others while the process runs, and should be read again."""
+        """Whether the keys may change while the process runs, and should be read again."""
         return self._settings.vault_addr is not None
 
     def due_in_s(self) -> float:
-        """Return in how many seconds the keys should be read for the sake of Vault's login."""
+        """Return in how many seconds the keys should be read to keep the login at Vault."""
         return math.inf if self.vault is None else self.vault.renew_in_s()
 
     def login_ends_in_s(self) -> float | None:
@@ -180,7 +180,7 @@ class KeySources:
         return Answer(name, source, reason=reason, error=refused)
 
     def _keys(self, answer: Answer, away: str) -> Keys:
-        """Return the keys that an answer has; `away` says why a source before was not asked."""
+        """Return the keys of an answer; `away` is why an earlier source could not be reached."""
         try:
             if answer.error is not None:
                 raise answer.error

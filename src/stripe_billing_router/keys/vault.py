@@ -48,15 +48,15 @@ _NO_LOGIN: Final = (
 
 
 class VaultUnreachableError(Exception):
-    """Vault cannot answer now: refused, too slow, sealed, standby, limiting, or at fault."""
+    """Vault cannot answer now: refused, too slow, sealed, standby, limiting or failing."""
 
 
 class VaultRefusedError(Exception):
-    """Vault answered, and not with the secret; or it is set up so that it cannot be asked."""
+    """Vault answered without the secret, or its settings do not allow a request."""
 
 
 class _DeniedError(VaultRefusedError):
-    """The token is not, or no longer, good for what was asked."""
+    """The token is not, or no longer, accepted for the request."""
 
 
 class Vault:
@@ -74,7 +74,7 @@ class Vault:
 
     @property
     def source(self) -> str:
-        """How the secret is called in messages."""
+        """The name of the secret in messages."""
         return f"Vault ({self._settings.vault_mount}/{self._settings.vault_path})"
 
     def read(self) -> Mapping[str, Secret]:
@@ -92,7 +92,7 @@ class Vault:
         self._login = login
 
     def renew_in_s(self) -> float:
-        """Return in how many seconds the secret should be read next for the login's sake."""
+        """Return in how many seconds the secret should be read next to keep the login."""
         return math.inf if self._login is None else self._login.renew_s - time.monotonic()
 
     def ends_in_s(self) -> float | None:
@@ -110,7 +110,7 @@ _Read = tuple[Login, Mapping[str, Secret], int]
 
 
 def _in_time(reading: Callable[[], _Read]) -> _Read:
-    """Return what `reading` gives, or fail when that takes too long, whatever it waits for."""
+    """Return the result of `reading`, or fail when it takes too long."""
     came_to: list[_Read | VaultUnreachableError | VaultRefusedError] = []
 
     def read() -> None:
@@ -152,7 +152,7 @@ def _read(settings: Settings, login: Login | None, keep: Callable[[Login], None]
     try:
         with _conversation(settings, None) as new:
             granted = new.logged_in()
-            # At once: its secret id may be good for no other, and what follows may yet fail.
+            # At once: its secret id may be valid once only, and what follows may still fail.
             keep(granted)
             return granted, new.fields(), new.kv_version
     except VaultRefusedError as error:
@@ -161,7 +161,7 @@ def _read(settings: Settings, login: Login | None, keep: Callable[[Login], None]
 
 
 def _replaced(settings: Settings, login: Login) -> Login:
-    """Return a new login in place of one that is half over, or that one if there is none."""
+    """Return a new login to replace one past half its time, or that one if there is none."""
     if settings.vault_token is None:
         with (
             contextlib.suppress(VaultUnreachableError, VaultRefusedError),
@@ -227,8 +227,8 @@ class _Conversation:
             fields = _inside(answer, "data")
         if fields is None:
             raise VaultRefusedError("its answer holds no secret")
-        # Wrapped at once, so that no frame above this one has them in the open. What is no text is
-        # no key either, and is refused as one.
+        # Wrapped at once, so that no frame above this one has them in the open. What is not a text
+        # is not a key either, and is refused as one.
         return {
             name: Secret(value if isinstance(value, str) else json.dumps(value))
             for name, value in fields.items()

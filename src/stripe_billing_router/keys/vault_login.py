@@ -1,4 +1,4 @@
-"""How long a login at Vault lasts, and when something must be done about it."""
+"""How long a login at Vault lasts, and when it must be renewed or replaced."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Login:
 
     @classmethod
     def lasting(cls, token: Secret, ttl_s: Any, *, renewable: Any) -> Login:
-        """Return a login for `ttl_s` seconds from now; 0 is for ever, as Vault says it."""
+        """Return a login for `ttl_s` seconds from now; 0 means that it never ends, as in Vault."""
         if not isinstance(ttl_s, int | float) or ttl_s <= 0:
             return cls(token, math.inf, math.inf, renewable=False)
         now_s = time.monotonic()
@@ -34,6 +34,6 @@ class Login:
         return time.monotonic() >= self.renew_s
 
     def running_out(self) -> Login:
-        """Return it as one that is used up to its end; half of what is left, it is tried again."""
+        """Return it as one that is used to its end; half of what is left, renewal is retried."""
         half_s = (time.monotonic() + self.ends_s) / 2
         return replace(self, renew_s=half_s, renewable=False, is_last=True)
