@@ -69,6 +69,34 @@ PURE = {
     "difflib", "email", "enum", "fnmatch", "functools", "hashlib", "itertools", "json", "math",
     "operator", "re", "string", "types", "typing",
 }  # fmt: skip
+# What not to say, as regular expressions between word boundaries, and what to say instead.
+INSTEAD = {
+    r"told|tells|tell of": "report, say",
+    r"nobody|somebody|anybody": "the actor: another process, the operator, the customer, no one",
+    r"stands?(?! for\b)|stood": "is",
+    r"standing orders?": "a block until it is lifted",
+    r"at work|under way|underway": "in progress",
+    r"com(?:e|es|ing) (?:to|of)|came (?:to|of)": "results in; the outcome",
+    r"anew": "again",
+    r"half-built|half-made": "partially created",
+    r"mend(?:s|ed|ing)?": "fix, repair",
+    r"(?<!there\s)(?:is|are|was|were) (?-i:none)": "is not a …",
+    r"(?:is|are|was|were|be|goes|go|went|as|database|vault) away": "unavailable",
+    r"proven|prov(?:e|es|ing) (?:a|the|each|its) key|proof of (?:a|the) key": "verified",
+    r"(?:un)?settl(?:e|es|ed|ing|ements?)": "finished, outcome (settle: reservations, banks)",
+    r"plans?": "instruction (a plan is Stripe's)",
+    r"drain(?:s|ed|ing)?|(?:brings?|brought) (?:it |them )?back": "replay, restore",
+    r"spill(?:s|ed|ing)?": "spool",
+    r"sets? (?:it |them )?aside|kept aside": "quarantine",
+    r"keepers?": "refresher",
+    r"(?:a|the|its|their|whose) turn": "single flight",
+    r"known objects?": "customer cache",
+    r"reconcilers?": "outcome look-up",
+    r"discrepanc(?:y|ies)": "mismatch",
+    r"ledger looks?": "ledger status",
+    r"ledger entr(?:y|ies)": "ledger row",
+}
+
 # Each outside package is imported in one room only, the sandbox apart.
 OWNERS = {
     "alembic": {"storage"},

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import pytest
 
 from support.pages import ROOT, rows
+from test_tidy import INSTEAD
 
 PACKAGE = ROOT / "src" / "stripe_billing_router"
 PAGES = [
@@ -21,43 +22,6 @@ PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 
-# Whether the text of messages in src/ is checked as well.
-STRING_LITERALS = True
-
-# What is not checked yet. Remove a line once the file or room passes without it.
-_ROOMS_NOT_YET = ("guard/",)
-NOT_YET = (
-    "docs/benchmarks.md",
-    *(f"src/{PACKAGE.name}/{room}" for room in _ROOMS_NOT_YET),
-)
-
-# What not to say, as regular expressions between word boundaries, and what to say instead.
-INSTEAD = {
-    r"told|tells|tell of": "report, say",
-    r"nobody|somebody|anybody": "the actor: another process, the operator, the customer, no one",
-    r"stands?(?! for\b)|stood": "is",
-    r"standing orders?": "a block until it is lifted",
-    r"at work|under way|underway": "in progress",
-    r"com(?:e|es|ing) (?:to|of)|came (?:to|of)": "results in; the outcome",
-    r"anew": "again",
-    r"half-built|half-made": "partially created",
-    r"mend(?:s|ed|ing)?": "fix, repair",
-    r"(?<!there\s)(?:is|are|was|were) (?-i:none)": "is not a …",
-    r"(?:is|are|was|were|be|goes|go|went|as|database|vault) away": "unavailable",
-    r"proven|prov(?:e|es|ing) (?:a|the|each|its) key|proof of (?:a|the) key": "verified",
-    r"(?:un)?settl(?:e|es|ed|ing|ements?)": "finished, outcome (settle: reservations, banks)",
-    r"plans?": "instruction (a plan is Stripe's)",
-    r"drain(?:s|ed|ing)?|(?:brings?|brought) (?:it |them )?back": "replay, restore",
-    r"spill(?:s|ed|ing)?": "spool",
-    r"sets? (?:it |them )?aside|kept aside": "quarantine",
-    r"keepers?": "refresher",
-    r"(?:a|the|its|their|whose) turn": "single flight",
-    r"known objects?": "customer cache",
-    r"reconcilers?": "outcome look-up",
-    r"discrepanc(?:y|ies)": "mismatch",
-    r"ledger looks?": "ledger status",
-    r"ledger entr(?:y|ies)": "ledger row",
-}
 WORDS = {
     re.compile(rf"\b(?:{words})\b".replace(" ", r"\s+"), re.IGNORECASE): better
     for words, better in INSTEAD.items()
@@ -119,10 +83,9 @@ def page_passages() -> Iterator[Passage]:
 def source_passages() -> Iterator[Passage]:
     for path in sorted(PACKAGE.rglob("*.py")):
         file = path.relative_to(ROOT).as_posix()
-        if not file.startswith(NOT_YET):
-            source = path.read_text(encoding="utf-8")
-            yield from comments(file, source)
-            yield from strings(file, source)
+        source = path.read_text(encoding="utf-8")
+        yield from comments(file, source)
+        yield from strings(file, source)
 
 
 def comments(file: str, source: str) -> Iterator[Passage]:
@@ -155,15 +118,13 @@ def strings(file: str, source: str) -> Iterator[Passage]:
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            is_message = STRING_LITERALS and " " in node.value.strip()
+            is_message = " " in node.value.strip()
             if id(node) in docstrings or is_message:
                 yield Passage(file, node.lineno, node.value)
 
 
 def complaints(passages: Iterable[Passage]) -> Iterator[str]:
     for passage in passages:
-        if passage.file.startswith(NOT_YET):
-            continue
         text = passage.text
         for file, phrase in ALLOWED:
             if file == passage.file:

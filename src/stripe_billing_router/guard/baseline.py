@@ -27,7 +27,7 @@ class BaselineError(Exception):
 
 
 def fingerprint(finding: Finding) -> str:
-    """Return what a finding is known by, wherever in its file it stands."""
+    """Return what a finding is known by, wherever in its file it is."""
     text = f"{finding.rule}\0{finding.path}\0{finding.subject}"
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
@@ -40,7 +40,7 @@ def read_baseline(file: Path) -> Baseline:
     """Return the entries of a baseline, each with how often it may be found.
 
     Raises:
-        BaselineError: it cannot be read, or is none.
+        BaselineError: it cannot be read, or is not a baseline.
     """
     try:
         content = json.loads(file.read_bytes())

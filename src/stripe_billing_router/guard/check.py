@@ -16,7 +16,7 @@ from .many import scan_files
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of a check. `known` is how many findings the baseline took away."""
+    """The result of a check. `known` is how many findings the baseline took away."""
 
     findings: tuple[Finding, ...]
     files: int

@@ -68,7 +68,7 @@ def _read(file: Path) -> tuple[Allow, ...]:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}.") from None
-    except ValueError:  # Not quoted: a key may stand in it.
+    except ValueError:  # Not quoted: it may hold a key.
         raise ConfigError(f"{file} is not TOML in UTF-8.") from None
     section = content.get("tool", {}).get("billing-guard", {})
     where = f"[tool.billing-guard] in {file}"

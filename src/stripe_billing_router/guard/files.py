@@ -19,7 +19,7 @@ _PATIENCE_S: Final = 120.0
 
 @dataclass(slots=True)
 class Walk:
-    """Finds files below folders; remembers what a person should be told."""
+    """Finds files below folders; remembers what a person should know."""
 
     with_ignored: bool = False
     links: int = 0
@@ -45,7 +45,7 @@ class Walk:
             if path.is_symlink():
                 self.links += 1
             elif path.is_dir():
-                # A submodule, or a repository within that is none.
+                # A submodule, or a repository within that is not one.
                 yield from self._below(path, is_named=False)
             elif path.exists() or not _is_gone(path):
                 yield path
@@ -106,7 +106,7 @@ def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.CompletedProcess([], 127, b"")
     try:
         return subprocess.run(  # noqa: S603 - Fixed words only.
-            # Whoever owns the files (in a container often somebody else), they are only listed;
+            # Whoever owns the files (in a container often another user), they are only listed;
             # and no program that a repository names as its monitor is started.
             [git, "-c", "safe.directory=*", "-c", "core.fsmonitor=false", *arguments],
             cwd=folder,

@@ -71,6 +71,6 @@ class Finding:
 
 
 def subject(text: str | bytes) -> str:
-    """Return what stands for `text` in a fingerprint; a key cannot be told from it."""
+    """Return what replaces `text` in a fingerprint; a key cannot be derived from it."""
     data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
     return hashlib.sha256(b"billing-guard\0" + data).hexdigest()

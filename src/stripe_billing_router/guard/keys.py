@@ -24,7 +24,7 @@ _KINDS: Final = {
 }
 _KEY: Final = re.compile(
     rb"(sk_org_(?:live_|test_)?|[srp]k_(?:live|test)_|whsec_)"
-    # Up to the next prefix: a name such as pk_test_ may stand right before a key.
+    # Up to the next prefix: a name such as pk_test_ may come right before a key.
     rb"((?:(?![srp]k_(?:live|test|org)_|whsec_)[A-Za-z0-9_]){16,})"
 )
 _ZEROS: Final = rb"\0{0,6}"
@@ -46,10 +46,10 @@ _ESCAPED: Final = re.compile(
     rb"\\\\?(?:u00%(code)b|x%(code)b|u\{%(code)b\})|%%%(code)b" % {b"code": _CODE}
 )
 _RUN: Final = re.compile(rb"[A-Za-z0-9]{16,}")
-# What stands before a key in escaped text is no part of a word: "\nsk_live_…", "%3Dsk_live_…".
+# What precedes a key in escaped text is not part of a word: "\nsk_live_…", "%3Dsk_live_…".
 _ESCAPE: Final = re.compile(rb"(?:\\[abfnrtv0]|\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|%[0-9A-F]{2})\Z")
 _CLASSES: Final = (re.compile(rb"[a-z]"), re.compile(rb"[A-Z]"), re.compile(rb"[0-9]"))
-# Nobody's random key holds a word of this length.
+# No random key holds a word of this length.
 _PLACEHOLDER: Final = re.compile(
     rb"(?i)example|placeholder|your(?:stripe|secret|key|own)|changeme|redacted|replace(?:me|with)"
     rb"|(?:secret|publishable|restricted|stripe|api)key(?:here|\Z)"
@@ -88,7 +88,7 @@ def find_keys(data: bytes) -> Iterator[Key]:
         for key in (*_plain(data), *_encoded(data)):
             known.add(key.offset)
             yield key
-    # Of the same length, so that what is found stands where it did.
+    # Of the same length, so that what is found is where it was.
     spread = _ESCAPED.sub(_spread, data)
     if b"\0" in spread:
         narrow = spread.replace(b"\0", b"")

@@ -22,7 +22,7 @@ Named = tuple[Path, str]
 
 
 def scan_files(files: Sequence[Named], *, processes: int | None = None) -> Iterator[Looked]:
-    """Yield what came of each file, in order. `files` pairs where it is and what it is called."""
+    """Yield the result of each file, in order. `files` pairs where it is and what it is called."""
     if processes is None:
         processes = os.cpu_count() or 1 if len(files) >= _WORTH_PROCESSES else 1
     batches = [files[at : at + _AT_A_TIME] for at in range(0, len(files), _AT_A_TIME)]

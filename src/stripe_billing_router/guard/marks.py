@@ -1,4 +1,4 @@
-"""Allows that stand beside what they allow: `# billing-guard: allow[rule] reason`.
+"""Allows beside what they allow: `# billing-guard: allow[rule] reason`.
 
 One allows what its rules find on its own line; alone on a line, on the next.
 """
@@ -27,7 +27,7 @@ _NOTHING: Final = re.compile(r"[\s\"']*")
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """An allow: where it stands, which line it is about, and what is wrong with it, if anything."""
+    """An allow: where it is, which line it is about, and what is wrong with it, if anything."""
 
     line: int
     about: int

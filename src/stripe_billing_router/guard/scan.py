@@ -28,7 +28,7 @@ _HEAD_BYTES: Final = 8_000
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What came of one file. Binary is what has a zero byte near its beginning, as git has it."""
+    """The result of one file. Binary is what has a zero byte near its beginning, as git has it."""
 
     path: str
     findings: tuple[Finding, ...]

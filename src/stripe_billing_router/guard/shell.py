@@ -13,7 +13,7 @@ _CLIENT: Final = re.compile(
     r"(?i)(?<![\w/.-])(?:\S*/)?(?:curl|wget2?|https?|httpie|xhs?|curlie|aria2c|nc|ncat|telnet"
     r"|openssl|socat|lwp-request|iwr|irm|invoke-webrequest|invoke-restmethod)(?:\.exe)?[\s\"',]"
 )
-# `stripe charges create`, where a command may stand.
+# `stripe charges create`, where a command may be.
 _STRIPE_CLI: Final = re.compile(
     r"(?:^|[;&|(`{]|\b(?:sudo|exec|env|time|then|do|else|nohup|xargs)\s)\s*(?:\w+=\S*\s+)*"
     r"(?:[\w.~$-]*/)*stripe(?:\.exe)?\s+(?!-|version\b|help\b|completion\b|login\b|logout\b)[a-z]"
