@@ -122,7 +122,7 @@ def test_texts_without_end_take_neither_for_ever_nor_all_memory(text: str) -> No
 @pytest.mark.parametrize(
     "text",
     [
-        "__import__(" + "+".join(["x"] * 3000) + ")\n",
+        "__import__(" + "+".join(["x"] * 10_000) + ")\n",
         "".join(f"x{n} = x{n + 1} + 'a'\n" for n in range(3000)) + "x3000 = 'a'\n",
     ],
 )
