@@ -50,7 +50,7 @@ LEDGER_COLUMNS: Final = _ROW.names
 
 def operation_columns(operation: Operation) -> dict[str, Any]:
     """Return the journal's columns of `operation`."""
-    columns = _SCALARS.of(operation)
+    columns = _scalars(operation)
     columns["state"] = str(operation.state)
     columns["plan"] = to_json(_PLAN.of(operation.instruction))
     columns["steps"] = to_json([_step_values(step) for step in operation.steps])
@@ -70,7 +70,7 @@ def operation_from_columns(columns: Mapping[Any, Any]) -> Operation:
 
 def operation_values(operation: Operation, *, whole: bool = False) -> dict[str, Any]:
     """Return `operation` as one JSON object; if `whole`, with the object in its ledger row."""
-    values = _SCALARS.of(operation)
+    values = _scalars(operation)
     values["state"] = str(operation.state)
     values["plan"] = _PLAN.of(operation.instruction)
     values["steps"] = [_step_values(step) for step in operation.steps]
@@ -120,7 +120,10 @@ def _step(values: Mapping[str, Any]) -> StepRecord:
 
 def freeze_values(freeze: Freeze) -> dict[str, Any]:
     """Return `freeze` as columns, which are also its JSON object."""
-    return _FREEZE.of(freeze)
+    values = _FREEZE.of(freeze)
+    for name in ("pattern", "reason", "actor"):
+        values[name] = strip_secrets(values[name])
+    return values
 
 
 def freeze_from_values(values: Mapping[Any, Any]) -> Freeze:
@@ -181,6 +184,13 @@ def object_id(raw_event_json: str) -> str | None:
     """Return the id of the Stripe object in a ledger row."""
     found = (object_or_none(raw_event_json) or {}).get("id")
     return found if isinstance(found, str) else None
+
+
+def _scalars(operation: Operation) -> dict[str, Any]:
+    values = _SCALARS.of(operation)
+    if operation.error_message:
+        values["error_message"] = strip_secrets(operation.error_message)
+    return values
 
 
 def _step_values(step: StepRecord) -> dict[str, Any]:
