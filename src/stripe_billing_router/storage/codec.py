@@ -14,7 +14,7 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any, Final
 
-from ..core.clean_json import CleanJson, CleanText, as_stored, clean, to_json
+from ..core.clean_json import CleanJson, CleanText, as_stored, clean, is_surely_clean, to_json
 from ..core.operation import Freeze, Instruction, LedgerRow, Operation, Result, State, StepRecord
 from ..errors import ConfigurationError
 from ..redaction import strip_secrets
@@ -134,12 +134,11 @@ def freeze_from_values(values: Mapping[Any, Any]) -> Freeze:
 def row_columns(row: LedgerRow) -> dict[str, Any]:
     """Return the ten columns of `row`, safe to store: no secret, valid JSON, finite amount."""
     columns = _ROW.of(row)
-    if isinstance(row.raw_event_json, CleanText):
-        return columns  # made by `log_event`, which has cleaned them all
     for name in ("action_type", "currency", "user_email", "bot_id", "destination_account"):
         if columns[name] is not None:
             columns[name] = strip_secrets(columns[name])
-    columns["raw_event_json"] = safe_raw_json(row.raw_event_json)
+    if not isinstance(row.raw_event_json, CleanText):
+        columns["raw_event_json"] = safe_raw_json(row.raw_event_json)
     return columns
 
 
@@ -167,8 +166,8 @@ def safe_raw_json(text: str) -> str:
     value = object_or_none(text)
     if value is None:
         return clean({"unparsed": text}).text
-    stripped = clean(value)
-    return text if stripped == value else stripped.text
+    # Not by comparing: the text may name a field twice, and its first value is not in `value`.
+    return text if is_surely_clean(text) else clean(value).text
 
 
 def object_or_none(text: str) -> dict[str, Any] | None:
