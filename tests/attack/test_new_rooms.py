@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -44,7 +45,12 @@ class _Changed(stripe.HTTPClient):
         self._change = change
 
     def request(
-        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        post_data: Any = None,
+        **_: Any,
     ) -> tuple[Any, int, Mapping[str, str]]:
         body, status, answered = self._inner.request(method, url, headers, post_data)
         if method.upper() == "POST" and url.endswith("/payment_intents"):
@@ -161,7 +167,7 @@ def test_a_signal_handler_may_name_a_row_while_one_is_being_named(
     named: list[str] = []
     depth = 0
 
-    def handler(frame: FrameType, event: str, argument: object) -> Any:  # noqa: ARG001 - Python's
+    def handler(frame: FrameType, event: str, argument: object) -> Any:
         nonlocal depth
         if frame.f_code is ids.time_sorted_id.__code__ and event == "line" and depth == 0:
             depth += 1
@@ -170,8 +176,6 @@ def test_a_signal_handler_may_name_a_row_while_one_is_being_named(
         return handler
 
     def name_one() -> None:
-        import sys  # noqa: PLC0415 - Tracing is this thread's own.
-
         sys.settrace(handler)
         try:
             named.append(ids.time_sorted_id("led", 1))
@@ -212,7 +216,12 @@ def test_a_receipt_says_what_it_said_though_somebody_else_wrote_its_money_row(
     with closing(records._storage.database._engine.raw_connection()) as connection:
         connection.cursor().execute("DELETE FROM stripe_ledger")
         connection.commit()
-    columns = {"action_type": "charge", "amount": 5, "currency": "usd", "bot_id": BOT}
-    log_event(**columns, raw_event_json={"id": receipt.id, "note": "by hand"}, writer=router.log)
+    log_event(
+        action_type="charge",
+        amount=5,
+        currency="usd",
+        raw_event_json={"id": receipt.id, "note": "by hand"},
+        writer=router.log,
+    )
     again = router.charge(BOT, 5, idempotency_key="order-1")
     assert (again.object, again.status) == (receipt.object, receipt.status)
