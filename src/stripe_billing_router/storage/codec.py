@@ -108,7 +108,9 @@ def with_body(operation: Operation, raw_event_json: str) -> Operation:
     body = object_or_none(raw_event_json)
     if operation.result is None or body is None:
         return operation
-    return replace(operation, result=replace(operation.result, body=as_stored(body)))
+    # Somebody else's row of the same object may say less of it than the journal does.
+    whole = as_stored({**operation.result.body, **body})
+    return replace(operation, result=replace(operation.result, body=whole))
 
 
 def _step(values: Mapping[str, Any]) -> StepRecord:
@@ -204,7 +206,8 @@ def _step_values(step: StepRecord) -> dict[str, Any]:
 def _result_values(result: Result, *, whole: bool = False) -> dict[str, Any]:
     values = _RESULT.of(result)
     if result.ledger_id is not None and not whole:
-        values["body"] = {name: result.body.get(name) for name in ("id", "object", "status")}
+        kept = ("id", "object", "status")
+        values["body"] = {name: result.body[name] for name in kept if name in result.body}
     else:
         values["body"] = clean(result.body)
     return values
