@@ -6,11 +6,10 @@ import base64
 import hashlib
 import json
 import os
-import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .forks import renew_after_fork
+from .forks import ForkSafeLock
 
 # By how much a clock may go back without a newer id sorting before an older one.
 _CLOCK_STEP_MS: Final = 60_000
@@ -21,12 +20,8 @@ class _Sequence:
 
     def __init__(self) -> None:
         self.last: tuple[int, int] = (0, 0)
-        self.after_fork()
-        renew_after_fork(self)
-
-    def after_fork(self) -> None:
-        """Begin with an open lock."""
-        self.lock = threading.Lock()
+        # Reentrant: a signal handler that freezes or logs may interrupt the thread that holds it.
+        self.lock = ForkSafeLock()
 
 
 _sequence = _Sequence()
