@@ -6,10 +6,11 @@ import base64
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .forks import ForkSafeLock
+from .forks import renew_after_fork
 
 # By how much a clock may go back without a newer id sorting before an older one.
 _CLOCK_STEP_MS: Final = 60_000
@@ -20,8 +21,13 @@ class _Sequence:
 
     def __init__(self) -> None:
         self.last: tuple[int, int] = (0, 0)
+        self.after_fork()
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Begin with an open lock."""
         # Reentrant: a signal handler that freezes or logs may interrupt the thread that holds it.
-        self.lock = ForkSafeLock()
+        self.lock = threading.RLock()
 
 
 _sequence = _Sequence()

@@ -108,7 +108,7 @@ def with_body(operation: Operation, raw_event_json: str) -> Operation:
     body = object_or_none(raw_event_json)
     if operation.result is None or body is None:
         return operation
-    # Somebody else's row of the same object may say less of it than the journal does.
+    # Another host's row of the same object may say less of it than the journal does.
     whole = as_stored({**operation.result.body, **body})
     return replace(operation, result=replace(operation.result, body=whole))
 
@@ -136,11 +136,12 @@ def freeze_from_values(values: Mapping[Any, Any]) -> Freeze:
 def row_columns(row: LedgerRow) -> dict[str, Any]:
     """Return the ten columns of `row`, safe to store: no secret, valid JSON, finite amount."""
     columns = _ROW.of(row)
+    if isinstance(row.raw_event_json, CleanText):
+        return columns  # made by `log_event`, which has looked through all of them
     for name in ("action_type", "currency", "user_email", "bot_id", "destination_account"):
         if columns[name] is not None:
             columns[name] = strip_secrets(columns[name])
-    if not isinstance(row.raw_event_json, CleanText):
-        columns["raw_event_json"] = safe_raw_json(row.raw_event_json)
+    columns["raw_event_json"] = safe_raw_json(row.raw_event_json)
     return columns
 
 
