@@ -104,8 +104,6 @@ class Recovery:
         except BillingError as problem:
             # Its outcome, or the reason why it has none yet; the state says what moved.
             detail = problem.message
-        except StaleOperationError as problem:
-            detail = str(problem)
         after = self._records.find(operation.operation_id) or operation
         if after.state is State.UNKNOWN and self._age_ms(operation) > self._resume_within_ms:
             self._alert_once(after)
