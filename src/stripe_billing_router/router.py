@@ -22,7 +22,7 @@ from .engine.recovery import Progress, RecoveryReport
 from .engine.rollback import RollbackHook
 from .errors import LedgerUnavailableError, UnknownOperationError
 from .routing.route import Route
-from .routing.table import Resolution, RoutingTableView
+from .routing.table import Resolution
 from .settings import Settings
 from .storage.errors import StorageError
 
@@ -60,7 +60,7 @@ class BillingRouter:
             parts = assemble(Settings.load(**settings))
         self._parts = parts
         self.settings = parts.settings
-        self.routes = RoutingTableView(parts.table)
+        self.routes = parts.table.routes
         self.records = parts.records
         self.rollback_manager = parts.rollback_manager
 
