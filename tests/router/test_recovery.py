@@ -199,6 +199,18 @@ def test_two_recoveries_at_once_settle_each_operation_once(platform: Platform) -
     assert [row.action_type for row in platform.rows if row.error == 0] == ["charge"] * 6
 
 
+def test_a_recovery_that_another_one_overtakes_leaves_the_operation_to_it(
+    platform: Platform,
+) -> None:
+    unknown = lose(platform, *ACTS["amount"], executed=False)
+    quicker = platform.another_router()
+    report = platform.another_router().recover(progress=lambda *_: quicker.recover())
+    (done,) = report.operations
+    assert (done.operation_id, done.after) == (unknown.operation_id, State.SUCCEEDED)
+    assert done.detail
+    assert len(platform.sandbox.effects()) == 1
+
+
 def test_a_processing_payment_is_settled_when_it_is_final(platform: Platform) -> None:
     platform.sandbox.add_payment_method("pm_slow", "processes", customer="cus_finance_default")
     receipt = platform.router.charge(BOT, 10, payment_method="pm_slow")
