@@ -50,7 +50,8 @@ def log_event(
     texts = _texts(
         id=id,
         action_type=action_type,
-        currency=currency,
+        # Before it is looked through: what looks like a key in lower case only is one as well.
+        currency=currency.lower() if isinstance(currency, str) else currency,
         user_email=user_email,
         bot_id=bot_id,
         destination_account=destination_account,
@@ -59,7 +60,7 @@ def log_event(
         **{
             **texts,
             "id": texts["id"] or time_sorted_id("led", stamp),
-            "currency": (texts["currency"] or "").lower() or None,
+            "currency": texts["currency"] or None,
         },
         amount=None if amount is None else _exact(amount),
         timestamp_ms=stamp,

@@ -1,4 +1,4 @@
-"""Where receipts pickled by earlier versions look for their class."""
+"""Where pickled receipts of every version look for what rebuilds them."""
 
 from .core.receipt import Receipt, _rebuild
 

@@ -58,7 +58,7 @@ def strip_secrets(value: Any) -> Any:
     """Return a copy of JSON data without secret fields, and with secrets masked in its strings."""
     if isinstance(value, Mapping):
         return {
-            redact(str(key)): strip_secrets(item)
+            redact(_storable(str(key))): strip_secrets(item)
             for key, item in value.items()
             if key not in SECRET_FIELDS
         }

@@ -57,7 +57,7 @@ def clean(value: Mapping[str, Any]) -> CleanJson:
         return value
     kept = {name: item for name, item in value.items() if name not in SECRET_FIELDS}
     text = _READABLE.encode(kept)
-    if _is_surely_clean(text):
+    if is_surely_clean(text):
         return CleanJson(kept, text)
     return CleanJson(strip_secrets(value))
 
@@ -81,7 +81,7 @@ to_json: Final = _ENCODER.encode
 _READABLE: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=_plain)
 
 
-def _is_surely_clean(text: str) -> bool:
+def is_surely_clean(text: str) -> bool:
     """Say whether JSON text needs no look at each of its texts, which costs several times more.
 
     Escapes could hide something and addresses make the search slow: such text gets that look.

@@ -26,7 +26,8 @@ class _Sequence:
 
     def after_fork(self) -> None:
         """Begin with an open lock."""
-        self.lock = threading.Lock()
+        # Reentrant: a signal handler that freezes or logs may interrupt the thread that holds it.
+        self.lock = threading.RLock()
 
 
 _sequence = _Sequence()

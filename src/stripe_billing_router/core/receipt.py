@@ -139,3 +139,8 @@ class Receipt(Mapping[str, Any]):
 
 def _rebuild(body: dict[str, Any], attributes: dict[str, Any]) -> Receipt:
     return Receipt(body, **attributes)
+
+
+# Pickles name it by the path that earlier versions have, too: a worker that is upgraded first
+# returns receipts to programs that are not.
+_rebuild.__module__ = "stripe_billing_router.receipt"

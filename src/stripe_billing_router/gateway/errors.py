@@ -14,7 +14,7 @@ from typing import Any, Final
 import stripe
 
 from ..core.calls import Failure, FailureKind
-from ..redaction import redact
+from ..redaction import redact, strip_secrets
 
 _BY_STATUS: Final = {
     400: FailureKind.INVALID,
@@ -112,7 +112,7 @@ def _error_object(error: stripe.StripeError) -> Mapping[str, Any]:
 
 def _message(body: Mapping[str, Any]) -> str:
     text = body.get("message")
-    return redact(text[:_LONGEST_MESSAGE]) if isinstance(text, str) else ""
+    return str(strip_secrets(text[:_LONGEST_MESSAGE])) if isinstance(text, str) else ""
 
 
 def _objects(body: Mapping[str, Any]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any, Final
 
-from ..core.clean_json import CleanJson, CleanText, as_stored, clean, to_json
+from ..core.clean_json import CleanJson, CleanText, as_stored, clean, is_surely_clean, to_json
 from ..core.operation import Freeze, Instruction, LedgerRow, Operation, Result, State, StepRecord
 from ..errors import ConfigurationError
 from ..redaction import strip_secrets
@@ -50,7 +50,7 @@ LEDGER_COLUMNS: Final = _ROW.names
 
 def operation_columns(operation: Operation) -> dict[str, Any]:
     """Return the journal's columns of `operation`."""
-    columns = _SCALARS.of(operation)
+    columns = _scalars(operation)
     columns["state"] = str(operation.state)
     columns["plan"] = to_json(_PLAN.of(operation.instruction))
     columns["steps"] = to_json([_step_values(step) for step in operation.steps])
@@ -70,7 +70,7 @@ def operation_from_columns(columns: Mapping[Any, Any]) -> Operation:
 
 def operation_values(operation: Operation, *, whole: bool = False) -> dict[str, Any]:
     """Return `operation` as one JSON object; if `whole`, with the object in its ledger row."""
-    values = _SCALARS.of(operation)
+    values = _scalars(operation)
     values["state"] = str(operation.state)
     values["plan"] = _PLAN.of(operation.instruction)
     values["steps"] = [_step_values(step) for step in operation.steps]
@@ -108,7 +108,9 @@ def with_body(operation: Operation, raw_event_json: str) -> Operation:
     body = object_or_none(raw_event_json)
     if operation.result is None or body is None:
         return operation
-    return replace(operation, result=replace(operation.result, body=as_stored(body)))
+    # Another host's row of the same object may say less of it than the journal does.
+    whole = as_stored({**operation.result.body, **body})
+    return replace(operation, result=replace(operation.result, body=whole))
 
 
 def _step(values: Mapping[str, Any]) -> StepRecord:
@@ -120,7 +122,10 @@ def _step(values: Mapping[str, Any]) -> StepRecord:
 
 def freeze_values(freeze: Freeze) -> dict[str, Any]:
     """Return `freeze` as columns, which are also its JSON object."""
-    return _FREEZE.of(freeze)
+    values = _FREEZE.of(freeze)
+    for name in ("pattern", "reason", "actor"):
+        values[name] = strip_secrets(values[name])
+    return values
 
 
 def freeze_from_values(values: Mapping[Any, Any]) -> Freeze:
@@ -132,7 +137,7 @@ def row_columns(row: LedgerRow) -> dict[str, Any]:
     """Return the ten columns of `row`, safe to store: no secret, valid JSON, finite amount."""
     columns = _ROW.of(row)
     if isinstance(row.raw_event_json, CleanText):
-        return columns  # made by `log_event`, which has cleaned them all
+        return columns  # made by `log_event`, which has looked through all of them
     for name in ("action_type", "currency", "user_email", "bot_id", "destination_account"):
         if columns[name] is not None:
             columns[name] = strip_secrets(columns[name])
@@ -164,8 +169,8 @@ def safe_raw_json(text: str) -> str:
     value = object_or_none(text)
     if value is None:
         return clean({"unparsed": text}).text
-    stripped = clean(value)
-    return text if stripped == value else stripped.text
+    # Not by comparing: the text may name a field twice, and its first value is not in `value`.
+    return text if is_surely_clean(text) else clean(value).text
 
 
 def object_or_none(text: str) -> dict[str, Any] | None:
@@ -183,6 +188,13 @@ def object_id(raw_event_json: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
+def _scalars(operation: Operation) -> dict[str, Any]:
+    values = _SCALARS.of(operation)
+    if operation.error_message:
+        values["error_message"] = strip_secrets(operation.error_message)
+    return values
+
+
 def _step_values(step: StepRecord) -> dict[str, Any]:
     values = _STEP.of(step)
     for name in ("reply", "failure"):
@@ -195,7 +207,8 @@ def _step_values(step: StepRecord) -> dict[str, Any]:
 def _result_values(result: Result, *, whole: bool = False) -> dict[str, Any]:
     values = _RESULT.of(result)
     if result.ledger_id is not None and not whole:
-        values["body"] = {name: result.body.get(name) for name in ("id", "object", "status")}
+        kept = ("id", "object", "status")
+        values["body"] = {name: result.body[name] for name in kept if name in result.body}
     else:
         values["body"] = clean(result.body)
     return values

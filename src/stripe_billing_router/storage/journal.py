@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from ..core.operation import Operation, Result, State
+from ..core.operation import Operation, State
 from . import codec
 from .schema import MONEY_SQL, UNSETTLED_SQL, insert_unless_there, ledger, object_id_sql, operations
 
@@ -15,7 +15,11 @@ _BY_ID: Final = sa.select(operations).where(
     operations.c.operation_id == sa.bindparam("operation_id")
 )
 
-_BODY: Final = sa.select(ledger.c.raw_event_json).where(ledger.c.id == sa.bindparam("ledger_id"))
+_BODIES: Final = sa.select(ledger.c.id, ledger.c.raw_event_json).where(
+    ledger.c.id.in_(sa.bindparam("ledger_ids", expanding=True))
+)
+# Every database accepts this many values in one statement.
+_MOST_NAMED: Final = 500
 
 _UPDATE: Final = (
     sa.update(operations)
@@ -62,20 +66,32 @@ class Journal:
         if row is None:
             return None
         operation = codec.operation_from_columns(row)
-        if operation.result is not None and operation.result.ledger_id is not None:
-            raw = self._body(connection, operation.result)
-            operation = codec.with_body(operation, raw or "")
-        return operation, row["write_id"]
+        return self._with_bodies(connection, [operation])[0], row["write_id"]
 
-    def _body(self, connection: sa.Connection, result: Result) -> str | None:
-        """Return the object that decided: the ledger row of the same commit has it for both tables.
+    def _with_bodies(
+        self, connection: sa.Connection, found: Sequence[Operation]
+    ) -> list[Operation]:
+        """Return operations with the objects that decided: the ledger has them for both tables."""
+        named = [one.result.ledger_id for one in found if one.result and one.result.ledger_id]
+        bodies: dict[str, str] = {}
+        for start in range(0, len(named), _MOST_NAMED):
+            asked = {"ledger_ids": named[start : start + _MOST_NAMED]}
+            bodies.update(
+                (row.id, row.raw_event_json) for row in connection.execute(_BODIES, asked)
+            )
+        return [self._with_body(connection, one, bodies) for one in found]
 
-        If another host wrote the money row first, that row has it.
-        """
-        found = connection.execute(_BODY, {"ledger_id": result.ledger_id}).scalar()
-        if found is None:
-            found = connection.execute(self._money, {"object_id": result.body.get("id")}).scalar()
-        return None if found is None else str(found)
+    def _with_body(
+        self, connection: sa.Connection, operation: Operation, bodies: Mapping[str, str]
+    ) -> Operation:
+        result = operation.result
+        if result is None or result.ledger_id is None:
+            return operation
+        body = bodies.get(result.ledger_id)
+        if body is None:
+            # Another host wrote the money row first: that row has it.
+            body = connection.execute(self._money, {"object_id": result.body.get("id")}).scalar()
+        return codec.with_body(operation, body or "")
 
     def unsettled(
         self, connection: sa.Connection, bot_id: str, fingerprint: str, request_fingerprint: str
@@ -109,6 +125,5 @@ class Journal:
             statement = statement.where(operations.c.created_ms < created_before_ms)
         order: Any = operations.c.created_ms
         statement = statement.order_by(order.asc() if oldest_first else order.desc())
-        return [
-            codec.operation_from_columns(row) for row in connection.execute(statement).mappings()
-        ]
+        rows = connection.execute(statement).mappings().all()
+        return self._with_bodies(connection, list(map(codec.operation_from_columns, rows)))
