@@ -153,15 +153,21 @@ def modules() -> dict[str, Module]:
     return found
 
 
-def imports(module: Module) -> Iterator[Import]:
-    """Yield each import wherever it stands: one hidden in a function counts as well."""
+@cache
+def imports(module: Module) -> list[Import]:
+    """Return each import wherever it is: one hidden in a function counts as well."""
+    return list(_imports(module))
+
+
+def _imports(module: Module) -> Iterator[Import]:
+    nodes = list(ast.walk(module.tree))
     typing_only = {
         inner
-        for node in ast.walk(module.tree)
+        for node in nodes
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
         for inner in ast.walk(node)
     }
-    for node in ast.walk(module.tree):
+    for node in nodes:
         where = f"{module.file}:{getattr(node, 'lineno', 0)}"
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]

@@ -199,6 +199,36 @@ def test_two_recoveries_at_once_settle_each_operation_once(platform: Platform) -
     assert [row.action_type for row in platform.rows if row.error == 0] == ["charge"] * 6
 
 
+def test_a_recovery_that_another_one_overtakes_leaves_the_operation_to_it(
+    platform: Platform,
+) -> None:
+    lose(platform, *ACTS["amount"], executed=False)
+    expect_overtaken(platform, State.SUCCEEDED)
+    assert [effect.kind for effect in platform.sandbox.effects()] == ["charge"]
+
+
+def test_a_reversal_that_another_recovery_overtakes_is_left_to_it(platform: Platform) -> None:
+    platform.sandbox.faults.foreign_account("acct_other", method="POST")
+    platform.sandbox.faults.lose_reply(method="GET", path="/v1/payment_intents/*", times=None)
+    with pytest.raises(AccountMismatchError):
+        platform.router.charge(BOT, 10)
+    platform.sandbox.faults.clear()
+    assert platform.operation().state is State.ROLLING_BACK
+    expect_overtaken(platform, State.ROLLED_BACK)
+    assert [effect.kind for effect in platform.sandbox.effects()] == ["charge", "refund"]
+
+
+def expect_overtaken(platform: Platform, after: State) -> None:
+    """Let a recovery find that another one has finished what it has just listed."""
+    quicker = platform.another_router()
+
+    def overtake(*_: object) -> None:
+        quicker.recover()
+
+    report = platform.another_router().recover(progress=overtake)
+    assert [done.after for done in report.operations] == [after]
+
+
 def test_a_processing_payment_is_settled_when_it_is_final(platform: Platform) -> None:
     platform.sandbox.add_payment_method("pm_slow", "processes", customer="cus_finance_default")
     receipt = platform.router.charge(BOT, 10, payment_method="pm_slow")

@@ -95,9 +95,9 @@ def kinds(platform: Platform) -> list[str]:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    ends_s = time.monotonic() + 10
+    ends_s = time.monotonic() + 60
     while not condition():
-        assert time.monotonic() < ends_s, "it did not come about within ten seconds"
+        assert time.monotonic() < ends_s, "it did not happen within a minute"
         time.sleep(0.01)
 
 
@@ -505,13 +505,13 @@ def test_a_forked_child_keeps_its_keys_good_by_itself(
 
     def read_meanwhile() -> None:
         taken.set()
-        forked.wait(10)
+        forked.wait(60)
 
     holding = threading.Thread(
         target=platform.parts.keyring._flight.do, args=("test", read_meanwhile)
     )
     holding.start()
-    taken.wait(10)
+    taken.wait(60)
     child = os.fork()
     if child == 0:
         status = 1
@@ -522,7 +522,7 @@ def test_a_forked_child_keeps_its_keys_good_by_itself(
         finally:
             os._exit(status)
     forked.set()
-    holding.join(10)
+    holding.join()
     _, ended = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(ended) == 0
 
@@ -535,18 +535,18 @@ def test_a_call_waits_for_keys_that_others_read_no_longer_than_it_may_take(
 
         def read_meanwhile() -> None:
             taken.set()
-            done.wait(10)
+            done.wait(60)
 
         turn = platform.parts.keyring._flight
         holding = threading.Thread(target=turn.do, args=("test", read_meanwhile))
         holding.start()
-        taken.wait(10)
+        taken.wait(60)
         with pytest.raises(StripeUnavailableError) as caught:
             platform.router.charge(BOT, 10)
         assert (caught.value.money_moved, caught.value.retryable) == ("no", True)
         assert not done.is_set()
         done.set()
-        holding.join(10)
+        holding.join()
         assert platform.router.charge(BOT, 10).paid
 
 
