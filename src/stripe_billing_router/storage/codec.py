@@ -108,7 +108,7 @@ def with_body(operation: Operation, raw_event_json: str) -> Operation:
     body = object_or_none(raw_event_json)
     if operation.result is None or body is None:
         return operation
-    # Somebody else's row of the same object may say less of it than the journal does.
+    # A caller's own row of the same object may say less of it than the journal does.
     whole = as_stored({**operation.result.body, **body})
     return replace(operation, result=replace(operation.result, body=whole))
 
