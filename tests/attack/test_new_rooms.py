@@ -208,7 +208,7 @@ def test_a_receipt_is_pickled_under_the_path_that_every_version_has(platform: Pl
     assert loaded == receipt
 
 
-def test_a_receipt_says_what_it_said_though_somebody_else_wrote_its_money_row(
+def test_a_receipt_says_what_it_said_though_a_bot_wrote_its_money_row(
     platform: Platform,
 ) -> None:
     router, records = platform.router, platform.router.records
