@@ -26,7 +26,11 @@ from stripe_billing_router import (
 from stripe_billing_router.billing_logger import log_event
 from stripe_billing_router.core import ids
 from stripe_billing_router.core.operation import LedgerRow, State
+from stripe_billing_router.core.secret import Secret
+from stripe_billing_router.gateway.gateway import StripeGateway
 from stripe_billing_router.testing import StripeSandbox
+from support.loopback import Answer, loopback_server
+from support.payments import CREATE
 from support.platform import BOT, Platform, platform_at, raw
 
 KEY = "sk_live_" + "51HxMisplacedKeyOfNobody"
@@ -225,3 +229,26 @@ def test_a_receipt_says_what_it_said_though_a_bot_wrote_its_money_row(
     )
     again = router.charge(BOT, 5, idempotency_key="order-1")
     assert (again.object, again.status) == (receipt.object, receipt.status)
+
+
+def test_a_receipt_whose_ledger_row_was_deleted_says_what_was_paid(platform: Platform) -> None:
+    page = {"success_url": "https://example.com/s"}
+    first = platform.router.create_checkout_session(BOT, page, idempotency_key="page-1")
+    paid = platform.router.charge(BOT, 10, idempotency_key="order-1")
+    database: Any = platform.router.records._storage.database
+    with database.transaction() as connection:
+        connection.exec_driver_sql("DELETE FROM stripe_ledger")
+    again = platform.router.create_checkout_session(BOT, page, idempotency_key="page-1")
+    assert (again.id, again["url"]) == (first.id, first["url"])
+    replayed = platform.router.charge(BOT, 10, idempotency_key="order-1")
+    assert (replayed.id, replayed.paid, replayed.amount) == (paid.id, True, paid.amount)
+    assert platform.sandbox.captured_minor() == 1000
+
+
+def test_a_number_that_is_infinite_here_is_kept_as_it_was_written() -> None:
+    answer = Answer(200, b'{"id": "pi_1", "object": "payment_intent", "odd": 1e999, "even": 1.5}')
+    with loopback_server(lambda _request: answer) as server:
+        gateway = StripeGateway(Secret("sk_live_fakeOfNobody"), api_base=server.url)
+        body = gateway.send(CREATE, idempotency_key="key-1").body
+        assert (body["odd"], body["even"]) == ("1e999", 1.5)
+        gateway.close()

@@ -18,7 +18,8 @@ from stripe_billing_router import (
     StripeCallError,
 )
 from stripe_billing_router.assembly import Surroundings, own_runtime
-from stripe_billing_router.core.calls import Reply, StripeCall
+from stripe_billing_router.core.calls import StripeCall
+from stripe_billing_router.core.clean_json import clean
 from stripe_billing_router.core.events import Replied
 from stripe_billing_router.core.holder import Holder
 from stripe_billing_router.core.operation import Instruction, Operation, State
@@ -266,7 +267,7 @@ def test_a_process_that_was_suspended_for_too_long_sends_nothing(platform: Platf
 
 class TestCustomerCache:
     def reply(self, method: str, target: str, **body: object) -> Replied:
-        return Replied(StripeCall("read", method, target=target), Reply.of({"id": target, **body}))
+        return Replied(StripeCall("read", method, target=target), clean({"id": target, **body}))
 
     @pytest.fixture(autouse=True)
     def small(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,17 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from .calls import Reply, StripeCall
+from .calls import StripeCall
+from .clean_json import CleanJson
 
 E = TypeVar("E")
 
 
 @dataclass(frozen=True, slots=True)
 class Replied:
-    """Stripe answered a call, and the answer is the master account's."""
+    """Stripe answered a call, and the flow that made it accepts the answer; without secrets."""
 
     call: StripeCall
-    reply: Reply
+    body: CleanJson
 
 
 @dataclass(frozen=True, slots=True)

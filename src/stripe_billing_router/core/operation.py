@@ -112,6 +112,11 @@ class Operation:
     version: int = 0
 
     @property
+    def plan(self) -> Instruction:
+        """The instruction, under its earlier name."""
+        return self.instruction
+
+    @property
     def receipt(self) -> Receipt | None:
         """The receipt as a replay returns it, once there is a result."""
         return self.receipt_from(self.result, replayed=True) if self.result else None

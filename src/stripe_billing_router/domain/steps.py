@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Final
 
 from ..core.calls import CallFailedError, Failure, FailureKind, Reply, writes
 from ..core.clean_json import CleanJson, as_stored
 from ..core.operation import Operation, StepRecord
+
+# What names a recorded object once the ledger has it: its page, too, where it has one.
+NAMING: Final = ("id", "object", "status", "url")
 
 
 def undecided(operation: Operation) -> list[StepRecord]:
@@ -62,7 +65,7 @@ def with_brief_replies(steps: tuple[StepRecord, ...]) -> tuple[StepRecord, ...]:
 
 def brief(body: Mapping[str, Any]) -> CleanJson:
     """Return the id, kind and status of a recorded object, with the metadata that marks it."""
-    kept = {name: body[name] for name in ("id", "object", "status") if name in body}
+    kept = {name: body[name] for name in NAMING if name in body}
     metadata = body.get("metadata")
     if isinstance(metadata, Mapping):
         kept["metadata"] = {k: v for k, v in metadata.items() if k.startswith("sbr_")}

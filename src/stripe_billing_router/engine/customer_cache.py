@@ -37,16 +37,16 @@ class CustomerCache:
 
     def note(self, event: Replied) -> None:
         """Keep what a reply to the read of a customer or price says; ignore other calls."""
-        call, reply = event.call, event.reply
+        call, body = event.call, event.body
         if call.method == "prices.retrieve" and call.target:
             if len(self._currency_of_price) < _MOST_KEPT:
-                self._currency_of_price[call.target] = str(reply.body.get("currency"))
+                self._currency_of_price[call.target] = str(body.get("currency"))
             return
-        if call.method != "customers.retrieve" or reply.body.get("deleted") or not call.target:
+        if call.method != "customers.retrieve" or body.get("deleted") or not call.target:
             return
         known = _Known(
-            reply.body.get("email"),
-            default_payment_method(reply.body),
+            body.get("email"),
+            default_payment_method(body),
             time.monotonic() + self._keep_s,
         )
         with self._lock:

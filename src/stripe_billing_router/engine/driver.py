@@ -76,5 +76,5 @@ class Driver:
         if not isinstance(answer, Reply):
             return policy.failed(call, record, answer)
         policy.replied(call, record, answer, ready.gateway)
-        self._events.publish(Replied(call, answer))
+        self._events.publish(Replied(call, answer.body))
         return answer

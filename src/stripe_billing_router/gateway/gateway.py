@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
@@ -245,7 +246,7 @@ def _reply(response: Any, method: Method, target: str | None) -> Reply:
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_no_such_number)
+        return json.loads(text, parse_constant=_no_such_number, parse_float=_finite)
     except ValueError:
         return None
 
@@ -266,6 +267,12 @@ def _wrong(body: Any, method: Method, target: str | None) -> str:
         return ""
     proper = isinstance(identifier, str) and identifier.startswith(method.id_prefix)
     return "" if proper and identifier else "has no proper id"
+
+
+def _finite(text: str) -> float | str:
+    """Keep as text what is a number in JSON and infinite in Python: no database accepts it."""
+    number = float(text)
+    return number if math.isfinite(number) else text
 
 
 def _no_such_number(text: str) -> NoReturn:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from ..core.clean_json import CleanJson, CleanText, as_stored, clean, is_surely_clean, to_json
 from ..core.operation import Freeze, Instruction, LedgerRow, Operation, Result, State, StepRecord
+from ..domain.steps import NAMING
 from ..errors import ConfigurationError
 from ..redaction import strip_secrets
 
@@ -207,8 +208,7 @@ def _step_values(step: StepRecord) -> dict[str, Any]:
 def _result_values(result: Result, *, whole: bool = False) -> dict[str, Any]:
     values = _RESULT.of(result)
     if result.ledger_id is not None and not whole:
-        kept = ("id", "object", "status")
-        values["body"] = {name: result.body[name] for name in kept if name in result.body}
+        values["body"] = {name: result.body[name] for name in NAMING if name in result.body}
     else:
         values["body"] = clean(result.body)
     return values
