@@ -148,6 +148,29 @@ def test_what_stays_undecided_is_alerted_once(platform: Platform) -> None:
     assert done.after is State.SUCCEEDED
 
 
+def test_of_two_recoveries_that_leave_it_undecided_one_alerts(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose(platform, *ACTS["amount"], executed=True)
+    platform.sandbox.faults.server_error(method="GET", path="/v1/payment_intents*", times=None)
+    platform.sandbox.advance(hours=30)
+    one, other = (later(platform.another_router(), hours=30) for _ in range(2))
+    seen: list[BillingRouter] = []
+    for router in (one, other):
+        router.register_alert_sink(lambda *_, router=router: seen.append(router))
+    find = one.records.find
+
+    def find_and_be_overtaken(operation_id: str) -> Operation | None:
+        found = find(operation_id)
+        other.recover()
+        return found
+
+    monkeypatch.setattr(one.records, "find", find_and_be_overtaken)
+    (done,) = one.recover().operations
+    assert done.after is State.UNKNOWN
+    assert seen == [other]
+
+
 def test_a_rollback_that_a_dead_process_left_is_finished(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
