@@ -13,6 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..core.calls import StripeCall, writes
+from ..core.operation import Operation, State
+from .objects.table import reversible
+
 _ACCOUNT: Final = re.compile(r"acct_[A-Za-z0-9_]+", re.ASCII)
 ACCOUNT_HEADER: Final = "stripe-account"
 # The fields of a Stripe object that may name an account: its own, and nested ones.
@@ -93,3 +97,19 @@ def _named_accounts(path: str, item: Mapping[str, Any]) -> list[tuple[str, Any]]
     return [
         (where, value.get("id") if isinstance(value, Mapping) else value) for where, value in named
     ]
+
+
+def state_after(operation: Operation, call: StripeCall, verdict: Verdict) -> State:
+    """Return what becomes of an operation one of whose answers is a mismatch.
+
+    Only a well-formed foreign account in the answer to a write has anything reversed, and of that
+    only what this operation created; a refund creates nothing that could be.
+    """
+    if (
+        verdict.foreign_account is not None
+        and call.writes
+        and reversible(operation.steps, operation.operation_id)
+    ):
+        return State.ROLLING_BACK
+    wrote = any(writes(step.method) for step in operation.steps)
+    return State.UNKNOWN if wrote else State.FAILED

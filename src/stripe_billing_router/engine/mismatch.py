@@ -14,7 +14,7 @@ from ..core.operation import Freeze, LedgerRow, Operation, State
 from ..core.ports import Alert, Gateway, Runtime
 from ..domain.ledger_rows import mismatch_row
 from ..domain.objects.table import reversible
-from ..domain.verification import Verdict, verify
+from ..domain.verification import Verdict, state_after, verify
 from ..errors import AccountMismatchError, KeyAccountMismatchError, MoneyMoved
 from ..redaction import redact
 from ..storage.records import Records
@@ -60,18 +60,12 @@ class MismatchHandler:
         Only a well-formed foreign account in the answer to a write causes a reversal, and only of
         what this operation created; a read, a refund or a mere suspicion never does.
         """
-        reverses = (
-            verdict.foreign_account is not None
-            and call.writes
-            and operation.action != "refund"
-            and bool(reversible(operation.steps, operation.operation_id))
-        )
+        state = state_after(operation, call, verdict)
+        reverses = state is State.ROLLING_BACK
         what = f"Stripe answered {call.method} with {_described(verdict)}"
-        wrote = any(StripeCall(step.step, step.method).writes for step in operation.steps)
-        kept = State.UNKNOWN if wrote else State.FAILED
         marked = replace(
             operation,
-            state=State.ROLLING_BACK if reverses else kept,
+            state=state,
             error_code=AccountMismatchError.code,
             error_message=what,
             updated_ms=self._runtime.now_ms(),
