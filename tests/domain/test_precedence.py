@@ -71,3 +71,45 @@ def test_a_refusal_before_stripe_says_nothing_of_another_run() -> None:
 def test_an_equal_record_changes_nothing() -> None:
     merged = merge(record(State.UNKNOWN), record(State.UNKNOWN))
     assert (merged.record, merged.takes_over, merged.is_conflict) == (None, False, False)
+
+
+@pytest.mark.parametrize(
+    ("spooled", "stored", "version"), [(1, 1, 2), (5, 1, 5), (1, 5, 6), (3, 2, 3)]
+)
+def test_the_version_goes_on_from_both(spooled: int, stored: int, version: int) -> None:
+    merged = merge(record(State.SUCCEEDED, version=spooled), record(State.UNKNOWN, version=stored))
+    assert merged.record is not None
+    assert merged.record.version == version
+
+
+def test_a_reversal_that_is_noted_is_one_commit_later() -> None:
+    merged = merge(record(State.SUCCEEDED), record(State.ROLLED_BACK, version=4))
+    assert merged.record is not None
+    assert merged.record.version == 5
+
+
+def test_what_does_not_take_over_is_a_conflict_only_where_a_success_is_lost() -> None:
+    later = record(State.UNKNOWN, attempt=2)
+    assert merge(record(State.SUCCEEDED), later).is_conflict
+    assert not merge(record(State.OPEN), later).is_conflict
+    assert not merge(record(State.SUCCEEDED), record(State.SUCCEEDED)).is_conflict
+    assert not merge(record(State.FAILED), record(State.SUCCEEDED)).is_conflict
+
+
+def test_a_refusal_of_the_same_run_counts() -> None:
+    unsent = replace(record(State.FAILED, version=9), steps=())
+    assert is_further(unsent, record(State.PENDING))
+    other_run = replace(record(State.PENDING, version=9), created_ms=OPERATION.created_ms + 1)
+    assert is_further(other_run, record(State.PENDING))
+    assert not is_further(record(State.PENDING), other_run)
+    # Of another attempt it says what the attempt says.
+    assert is_further(replace(unsent, attempt=2, created_ms=1), record(State.PENDING))
+
+
+def test_a_success_beside_another_state_is_no_reversal() -> None:
+    for state in (State.FAILED, State.UNKNOWN, State.OPEN, State.PENDING):
+        for one, other in ((state, State.SUCCEEDED), (State.SUCCEEDED, state)):
+            merged = merge(record(one), record(other))
+            assert merged.record is None or merged.record.state is State.SUCCEEDED
+    assert not merge(record(State.ROLLED_BACK), record(State.UNKNOWN)).is_conflict
+    assert not merge(record(State.UNKNOWN), record(State.ROLLED_BACK)).is_conflict

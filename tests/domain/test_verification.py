@@ -1,13 +1,17 @@
 """Which answers belong to the master account, which are foreign, and which merely suspicious."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stripe_billing_router.domain.verification import Verdict, verify
+from stripe_billing_router.core.calls import StripeCall
+from stripe_billing_router.core.operation import State, StepRecord
+from stripe_billing_router.domain.verification import Verdict, state_after, verify
+from support.operations import OPERATION
 
 MASTER = "acct_Master1"
 FOREIGN = "acct_Foreign9"
@@ -191,3 +195,36 @@ def test_any_json_has_a_verdict_and_a_foreign_account_at_the_top_always_shows(
 ) -> None:
     assert isinstance(verify(body, {}, MASTER), Verdict)
     assert verify({**body, "on_behalf_of": FOREIGN}, {}, MASTER).foreign_account == FOREIGN
+
+
+OURS: dict[str, Any] = {**INTENT, "metadata": {"sbr_operation": "op_1"}}
+
+
+class TestStateAfter:
+    foreign = Verdict(foreign_account="acct_foreign1")
+    suspected = Verdict(suspicion="odd")
+    create = StripeCall("create", "payment_intents.create")
+    read = StripeCall("read", "payment_intents.retrieve")
+
+    def after(self, call: StripeCall, verdict: Verdict, reply: Any = None) -> State:
+        step = StepRecord(step=call.step, method=call.method, reply=reply)
+        return state_after(replace(OPERATION, steps=(step,)), call, verdict)
+
+    def test_what_this_operation_created_for_another_account_is_reversed(self) -> None:
+        assert self.after(self.create, self.foreign, OURS) is State.ROLLING_BACK
+
+    def test_nothing_else_is(self) -> None:
+        assert self.after(self.create, self.suspected, OURS) is State.UNKNOWN
+        assert self.after(self.create, self.foreign, {"id": "pi_1"}) is State.UNKNOWN
+        foreign = {**OURS, "metadata": {"sbr_operation": "op_2"}}
+        assert self.after(self.create, self.foreign, foreign) is State.UNKNOWN
+        refund = {**OURS, "object": "refund"}
+        assert self.after(self.create, self.foreign, refund) is State.UNKNOWN
+
+    def test_a_read_of_what_was_created_before_reverses_nothing(self) -> None:
+        step = StepRecord(step="create", method=self.create.method, reply=OURS)
+        operation = replace(OPERATION, steps=(step,))
+        assert state_after(operation, self.read, self.foreign) is State.UNKNOWN
+
+    def test_what_only_read_has_failed(self) -> None:
+        assert self.after(self.read, self.foreign, OURS) is State.FAILED
