@@ -41,7 +41,7 @@ def world() -> Iterator[World]:
 
 
 def host(platform: Platform, name: str, **settings: Any) -> BillingRouter:
-    """Return a router of another host, whose files nobody else sees, with the database away."""
+    """Return a router of another host, with files of its own, with the database unavailable."""
     return platform.another_router(ledger_url=AWAY, ledger_dir=platform.folder / name, **settings)
 
 
@@ -205,7 +205,7 @@ def test_nothing_is_taken_later_of_what_was_refused_for_its_key(
     bot = world.start_process()
     with pytest.raises(InvalidKeyError) as refused:
         bot.charge(BOT, 10, idempotency_key="order-1")
-    # With the database away nobody can tell what was paid with this key before.
+    # With the database unavailable no host knows what was paid with this key before.
     assert refused.value.money_moved == ("unknown" if spilled else "no")
     world.database_away = False
     world.pass_time(60)

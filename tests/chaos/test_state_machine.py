@@ -215,7 +215,7 @@ class Chaos(RuleBasedStateMachine):
             process.moment = None
 
     def _expect_truth(self, error: BillingError, *, alone: bool) -> None:
-        """Where nobody else was at work meanwhile, "no" means that nothing is taken."""
+        """Where no other process ran meanwhile, "no" means that nothing is taken."""
         assert "internal fault" not in error.message, error.message
         name = error.operation_id
         if error.money_moved != "no" or name is None or not alone:

@@ -134,7 +134,7 @@ def test_nobody_of_them_rewrites_history(
 
 def test_an_address_may_name_several_servers(platform: Platform, postgres: Server) -> None:
     if not postgres.port:
-        pytest.skip("the address in TEST_POSTGRES_URL is somebody else's")
+        pytest.skip("TEST_POSTGRES_URL names a server of another owner")
     (block,) = [found for found in blocks(PAGE) if "target_session_attrs" in found.code]
     address = block.code.strip().partition("=")[2].strip("'")
     url = sa.make_url(address)

@@ -22,7 +22,7 @@ from support.site import PUBLIC, SECRET, Site, statuses
 from support.vault import FIELDS, TOKEN, VaultStub, error
 
 OTHER = "sk_live_51PlantedKeyOfAnotherAccountABCD"
-# What a sandbox in Stripe's place and nobody to alert are warned of.
+# What a sandbox in Stripe's place and no address for alerts are warned of.
 ALWAYS = {"Stripe's address": "warning", "addresses": "warning"}
 
 
@@ -319,7 +319,7 @@ def test_baked_in_keys_that_others_can_read_are_wrong(site: Site, baked: Path) -
     found = site.diagnose(secret_key=None, public_key=None)
     assert found["baked-in keys"].status is Status.WRONG
     assert "0644" in found["baked-in keys"].finding
-    # Below keys that are used they stop nobody yet.
+    # Below keys that are used they stop no bot yet.
     assert site.diagnose()["baked-in keys"].status is Status.WARNING
 
 

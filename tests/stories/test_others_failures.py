@@ -89,7 +89,7 @@ def test_a_rollback_is_done_once_and_its_key_answers_rolled_back(platform: Platf
 
 
 def test_a_rollback_reads_the_present_state_before_it_chooses(platform: Platform) -> None:
-    """Somebody refunded it in the dashboard meanwhile: there is nothing left to give back."""
+    """A person refunded it in the dashboard meanwhile: there is nothing left to give back."""
     platform.sandbox.faults.foreign_account(
         "acct_other", method="POST", path="/v1/invoices/*/finalize"
     )
@@ -276,7 +276,7 @@ def test_one_charge_moves_money_once(platform: Platform) -> None:
 
 
 def test_configuration_is_not_compared_with_itself(platform: Platform) -> None:
-    """A response that names nobody is fine; the key was proven, and that is the evidence."""
+    """A response that names no account is fine; the key was verified, and that is the evidence."""
     receipt = platform.router.charge(BOT, 10)
     assert receipt["on_behalf_of"] is None
     assert platform.sandbox.count("GET /v1/account") == 1
